@@ -1,0 +1,7 @@
+"""centralbot: a door in front of a repository's pull requests.
+
+The package is a hexagon: :mod:`centralbot.domain` (pure), :mod:`centralbot.ports` (what the core needs and offers),
+:mod:`centralbot.adapters` (technologies) and :mod:`centralbot.entrypoints` (composition roots).
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The two sides of the hexagon: what the core needs (driven) and what it offers (driving)."""
