@@ -1,0 +1,142 @@
+"""The challenge: everything about its states and transitions lives in this file.
+
+A challenge is one author's task for one pull request. It starts PENDING. Its clock starts when the gate comment is
+known to be posted (``NOTICED``), never before: nobody is timed out unnoticed. A shadow challenge has no comment, so
+its clock starts at once. VERIFIED, EXEMPT and CANCELED are terminal and never followed by a close; TIMED_OUT_CLOSED
+can still become VERIFIED, late, which reopens the pull request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from centralbot.domain.errors import ChallengeNotPending, IllegalTransition
+from centralbot.domain.machine import Table, step
+from centralbot.domain.policy import Mode, VerificationKind
+
+
+class ChallengeStatus(StrEnum):
+    PENDING = "PENDING"
+    VERIFIED = "VERIFIED"
+    EXEMPT = "EXEMPT"
+    CANCELED = "CANCELED"
+    TIMED_OUT_CLOSED = "TIMED_OUT_CLOSED"
+
+
+class ChallengeEvent(StrEnum):
+    VERIFY = "verified"
+    EXEMPT = "exempted"
+    CANCEL = "canceled"
+    TIME_OUT = "due"
+
+
+S, E = ChallengeStatus, ChallengeEvent
+
+TRANSITIONS: Table[ChallengeStatus, ChallengeEvent] = {
+    S.PENDING: {E.VERIFY: S.VERIFIED, E.EXEMPT: S.EXEMPT, E.CANCEL: S.CANCELED, E.TIME_OUT: S.TIMED_OUT_CLOSED},
+    S.TIMED_OUT_CLOSED: {E.VERIFY: S.VERIFIED},
+    S.VERIFIED: {},
+    S.EXEMPT: {},
+    S.CANCELED: {},
+}
+
+ACTIVE: frozenset[ChallengeStatus] = frozenset({S.PENDING, S.VERIFIED, S.EXEMPT})
+"""At most one challenge of a pull request is in one of these (a partial unique index says so too)."""
+
+
+class CancelReason(StrEnum):
+    """Why a challenge was canceled."""
+
+    PR_CLOSED = "PR_CLOSED"
+    PR_MERGED = "PR_MERGED"
+    DRAFTED = "CONVERTED_TO_DRAFT"
+    UNINSTALLED = "INSTALLATION_DELETED"
+    REPOSITORY_REMOVED = "REPOSITORY_REMOVED"
+    NOTICE_FAILED = "NOTICE_FAILED"
+    MAINTAINER = "MAINTAINER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One author's task for one pull request. ``reason`` says how it came to its status, once it left PENDING."""
+
+    id: UUID
+    installation_id: int
+    repo_id: int
+    repo_full_name: str
+    pr_number: int
+    pull_request_id: int
+    html_url: str
+    author_id: int
+    author_login: str
+    head_sha: str
+    mode: Mode
+    window_s: int
+    verification: tuple[VerificationKind, ...]
+    status: ChallengeStatus
+    reason: str | None
+    event_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    deadline_at: datetime | None = None
+    gate_comment_id: int | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in ACTIVE
+
+    @property
+    def is_shadow(self) -> bool:
+        return self.mode is Mode.SHADOW
+
+
+def transition(challenge: Challenge, event: ChallengeEvent, *, reason: str, now: datetime) -> Challenge:
+    """The challenge after ``event``. Raises ChallengeNotPending, and nothing has changed, where that is illegal."""
+    try:
+        status = step("challenge", TRANSITIONS, challenge.status, event)
+    except IllegalTransition as exc:
+        raise ChallengeNotPending(f"challenge {challenge.id} is {challenge.status}: it cannot be {event}") from exc
+    return replace(challenge, status=status, reason=reason, updated_at=now)
+
+
+def noticed(challenge: Challenge, *, now: datetime, comment_id: int | None = None) -> Challenge:
+    """Start the clock: the gate comment is known to be posted. Only the first notice counts (invariant 1)."""
+    if challenge.status is not S.PENDING or challenge.deadline_at is not None:
+        return challenge
+    return replace(
+        challenge,
+        deadline_at=now + timedelta(seconds=challenge.window_s),
+        gate_comment_id=comment_id or challenge.gate_comment_id,
+        updated_at=now,
+    )
+
+
+def is_due(challenge: Challenge, *, now: datetime) -> bool:
+    """Whether time has run out. Without a notice there is no deadline, hence never."""
+    return challenge.status is S.PENDING and challenge.deadline_at is not None and challenge.deadline_at <= now
+
+
+def extended(challenge: Challenge, *, by_s: int, now: datetime) -> Challenge:
+    """Give a pending challenge ``by_s`` more seconds. Raises ChallengeNotPending for any other."""
+    if challenge.status is not S.PENDING:
+        raise ChallengeNotPending(f"challenge {challenge.id} is {challenge.status}: it cannot be extended")
+    deadline = challenge.deadline_at
+    return replace(
+        challenge,
+        window_s=challenge.window_s + by_s,
+        deadline_at=None if deadline is None else max(deadline, now) + timedelta(seconds=by_s),
+        updated_at=now,
+    )
+
+
+DESCRIPTIONS: Mapping[ChallengeStatus, str] = {
+    S.PENDING: "waiting for its author",
+    S.VERIFIED: "its author passed",
+    S.EXEMPT: "its author need not pass",
+    S.CANCELED: "it no longer matters",
+    S.TIMED_OUT_CLOSED: "time ran out and the pull request was closed",
+}

@@ -1,0 +1,271 @@
+"""The gate: what one pull request event means, given what the store knows. A pure function, in the contract's order.
+
+Each outcome carries its reason. Staleness is judged by the pull request's own ``updated_at``: an event older than the
+newest known ``closed`` (or than the challenge it would cancel) changes nothing, since GitHub promises no order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from centralbot.domain import comments
+from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, transition
+from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions, ChallengeChange, Effects
+from centralbot.domain.events import IngestStatus, PullRequestEvent
+from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.outbox import ActionReason, ActionType, NewAction
+from centralbot.domain.policy import Exemption, Mode, RepoConfig, exemption
+
+RELEVANT_ACTIONS = frozenset({"opened", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "closed"})
+
+
+class Reason(StrEnum):
+    """Why an event was decided as it was."""
+
+    IRRELEVANT_ACTION = "IRRELEVANT_ACTION"
+    INSTALLATION_NOT_ACTIVE = "INSTALLATION_NOT_ACTIVE"
+    REPOSITORY_NOT_ACTIVE = "REPOSITORY_NOT_ACTIVE"
+    MODE_OFF = "MODE_OFF"
+    STALE = "STALE_EVENT"
+    CLOSED = "PR_CLOSED"
+    NOTHING_PENDING = "NOTHING_PENDING"
+    DRAFTED = "CONVERTED_TO_DRAFT"
+    DRAFT_NOT_GATED = "DRAFT_NOT_GATED"
+    ALREADY_VERIFIED = "ALREADY_VERIFIED"
+    ALREADY_EXEMPT = "ALREADY_EXEMPT"
+    ALREADY_PENDING = "ALREADY_PENDING"
+    ALREADY_TIMED_OUT = "ALREADY_TIMED_OUT"
+    EXEMPT = "EXEMPT"
+    CHALLENGED = "CHALLENGED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFacts:
+    """What the store knows when it decides. ``challenge`` is the pull request's newest one, active or not.
+
+    ``config`` is None where the repository has none; ``now`` is the store's clock.
+    """
+
+    now: datetime
+    installation: InstallationStatus | None
+    repository_active: bool
+    config: RepoConfig | None
+    whitelisted: bool
+    challenge: Challenge | None
+    last_closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What deciding needs beside the facts: the defaults, a source of ids, and the link of a challenge's page."""
+
+    defaults: RepoConfig
+    new_id: Callable[[], UUID]
+    gate_url: Callable[[UUID], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """An outcome with its reason and what it changes."""
+
+    status: IngestStatus
+    reason: str
+    challenge_id: UUID | None = None
+    effects: Effects = NOTHING
+
+
+def decide(gate: Gate, event: PullRequestEvent, facts: GateFacts) -> Decision:
+    """Decide one pull request event (contract section 3.1). Pure: calling it again changes nothing but the ids."""
+    if event.action not in RELEVANT_ACTIONS:
+        return _ignored(Reason.IRRELEVANT_ACTION)
+    if facts.installation is not InstallationStatus.ACTIVE:
+        return _ignored(Reason.INSTALLATION_NOT_ACTIVE)
+    if not facts.repository_active:
+        return _ignored(Reason.REPOSITORY_NOT_ACTIVE)
+    config = facts.config or gate.defaults
+    if config.mode is Mode.OFF:
+        return _ignored(Reason.MODE_OFF)
+    if event.action == "closed":
+        why = CancelReason.PR_MERGED if event.merged else CancelReason.PR_CLOSED
+        return _cancel(gate, event, facts, why, Reason.CLOSED)
+    if _is_stale(event, facts):
+        return _ignored(Reason.STALE)
+    if not config.draft_prs_gated:
+        if event.action == "converted_to_draft":
+            return _cancel(gate, event, facts, CancelReason.DRAFTED, Reason.DRAFTED)
+        if event.is_draft:
+            return _ignored(Reason.DRAFT_NOT_GATED)
+    return _gate(gate, event, facts, config)
+
+
+def _gate(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoConfig) -> Decision:
+    current = facts.challenge
+    if current is not None:
+        if current.status is ChallengeStatus.VERIFIED:
+            return _no_op(Reason.ALREADY_VERIFIED, current)
+        if current.status is ChallengeStatus.EXEMPT:
+            return _no_op(Reason.ALREADY_EXEMPT, current)
+    why = exemption(event, config, whitelisted=facts.whitelisted)
+    if why is not None:
+        return _exempt(gate, event, facts, config, why)
+    if current is not None:
+        if current.status is ChallengeStatus.PENDING:
+            return _still_pending(event, current)
+        if current.status is ChallengeStatus.TIMED_OUT_CLOSED and event.action != "reopened":
+            # Only a reopen makes a timed-out pull request new; anything else is late or about to meet its close.
+            return _no_op(Reason.ALREADY_TIMED_OUT, current)
+    challenge = _new_challenge(gate, event, facts, config, ChallengeStatus.PENDING, None)
+    actions: tuple[NewAction, ...] = ()
+    if not challenge.is_shadow:
+        actions = (gate_comment(gate, challenge),)
+    else:  # nobody is told anything, so the clock of what would have happened starts here
+        challenge = replace(challenge, deadline_at=facts.now + timedelta(seconds=challenge.window_s))
+    audit = _audit(gate, event, facts, "challenge.created", challenge.id, mode=config.mode.value)
+    effects = Effects(created=challenge, actions=actions, audit=(audit,))
+    return Decision(status=IngestStatus.ACCEPTED, reason=Reason.CHALLENGED, challenge_id=challenge.id, effects=effects)
+
+
+def _exempt(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: Exemption) -> Decision:
+    current = facts.challenge
+    actions: tuple[NewAction, ...] = ()
+    if current is not None and current.status is ChallengeStatus.PENDING:
+        after = transition(current, ChallengeEvent.EXEMPT, reason=why, now=facts.now)
+        if not current.is_shadow:  # the gate comment may be out already: it must not go on asking
+            actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
+        effects = Effects(
+            changed=ChallengeChange(expected=current.status, challenge=after),
+            cancel_actions=CancelActions(challenge_id=current.id, reason="CHALLENGE_EXEMPT"),
+            actions=actions,
+            audit=(_audit(gate, event, facts, "challenge.exempted", after.id, why=why.value),),
+        )
+    else:
+        after = _new_challenge(gate, event, facts, config, ChallengeStatus.EXEMPT, why)
+        # A whitelisted author is told that the list worked; bots and members pass without noise.
+        if config.comment_on_exempt and why is Exemption.WHITELISTED and not after.is_shadow:
+            actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
+        audit = _audit(gate, event, facts, "challenge.exempted", after.id, why=why.value)
+        effects = Effects(created=after, actions=actions, audit=(audit,))
+    return Decision(status=IngestStatus.ACCEPTED, reason=Reason.EXEMPT, challenge_id=after.id, effects=effects)
+
+
+def _cancel(gate: Gate, event: PullRequestEvent, facts: GateFacts, why: CancelReason, reason: Reason) -> Decision:
+    current = facts.challenge
+    if current is None or current.status not in (ChallengeStatus.PENDING, ChallengeStatus.TIMED_OUT_CLOSED):
+        return _ignored(Reason.NOTHING_PENDING)
+    if event.at < current.event_at:
+        return _ignored(Reason.STALE)
+    cancel = CancelActions(challenge_id=current.id, reason=why)
+    if current.status is ChallengeStatus.TIMED_OUT_CLOSED:  # terminal here, but nothing need be closed any more
+        effects = Effects(cancel_actions=cancel)
+        return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=current.id, effects=effects)
+    after = transition(current, ChallengeEvent.CANCEL, reason=why, now=facts.now)
+    actions: tuple[NewAction, ...] = ()
+    if why is CancelReason.DRAFTED and current.deadline_at is not None and not current.is_shadow:
+        actions = (gate_comment(gate, after, comments.canceled(why), ActionReason.CANCELED),)
+    effects = Effects(
+        changed=ChallengeChange(expected=current.status, challenge=after),
+        cancel_actions=cancel,
+        actions=actions,
+        audit=(_audit(gate, event, facts, "challenge.canceled", after.id, why=why.value),),
+    )
+    return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=after.id, effects=effects)
+
+
+def _is_stale(event: PullRequestEvent, facts: GateFacts) -> bool:
+    closed_at = facts.last_closed_at
+    if closed_at is None:
+        return False
+    if event.action == "reopened" or event.updated_at is None:
+        return event.at < closed_at  # a reopen within the same second follows its close; event_time alone is coarse
+    return event.at <= closed_at
+
+
+def _still_pending(event: PullRequestEvent, current: Challenge) -> Decision:
+    effects = NOTHING
+    if event.at > current.event_at:
+        newer = replace(current, head_sha=event.head_sha, event_at=event.at)
+        effects = Effects(changed=ChallengeChange(expected=current.status, challenge=newer))
+    return Decision(
+        status=IngestStatus.ACCEPTED, reason=Reason.ALREADY_PENDING, challenge_id=current.id, effects=effects
+    )
+
+
+def _new_challenge(
+    gate: Gate,
+    event: PullRequestEvent,
+    facts: GateFacts,
+    config: RepoConfig,
+    status: ChallengeStatus,
+    reason: str | None,
+) -> Challenge:
+    return Challenge(
+        id=gate.new_id(),
+        installation_id=event.installation_id,
+        repo_id=event.repository.id,
+        repo_full_name=event.repository.full_name,
+        pr_number=event.number,
+        pull_request_id=event.pull_request_id,
+        html_url=event.html_url,
+        author_id=event.author.id,
+        author_login=event.author.login,
+        head_sha=event.head_sha,
+        mode=config.mode,
+        window_s=config.window_s,
+        verification=config.verification,
+        status=status,
+        reason=reason,
+        event_at=event.at,
+        created_at=facts.now,
+        updated_at=facts.now,
+    )
+
+
+def gate_comment(
+    gate: Gate,
+    challenge: Challenge,
+    markdown: str | None = None,
+    reason: ActionReason = ActionReason.VERIFICATION_REQUIRED,
+) -> NewAction:
+    """The action that creates or rewrites a challenge's one gate comment."""
+    return NewAction(
+        id=gate.new_id(),
+        action_type=ActionType.UPSERT_PR_COMMENT,
+        installation_id=challenge.installation_id,
+        repo_id=challenge.repo_id,
+        repo_full_name=challenge.repo_full_name,
+        pr_number=challenge.pr_number,
+        challenge_id=challenge.id,
+        marker=comments.gate_marker(challenge.id),
+        markdown=markdown if markdown is not None else comments.gate(challenge, gate.gate_url(challenge.id)),
+        reason=reason,
+        comment_id=challenge.gate_comment_id,
+    )
+
+
+def _audit(
+    gate: Gate, event: PullRequestEvent, facts: GateFacts, what: str, challenge_id: UUID, **detail: str
+) -> AuditEvent:
+    sender = event.sender
+    return AuditEvent(
+        id=gate.new_id(),
+        at=facts.now,
+        event=what,
+        actor=SYSTEM if sender is None else f"github:{sender.id}",
+        installation_id=event.installation_id,
+        repo_id=event.repository.id,
+        pr_number=event.number,
+        challenge_id=challenge_id,
+        detail={"action": event.action, "delivery_id": event.delivery_id, **detail},
+    )
+
+
+def _ignored(reason: Reason) -> Decision:
+    return Decision(status=IngestStatus.IGNORED, reason=reason)
+
+
+def _no_op(reason: Reason, challenge: Challenge) -> Decision:
+    return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=challenge.id)

@@ -1,0 +1,190 @@
+"""The lifecycle of an installation and of the repositories in it, for events that come late and out of order.
+
+Every fact carries the time of the event that said so (``changed_at``); an older event never undoes a newer one. A
+deleted installation is final: GitHub never uses its id again, so a late ``created`` or ``added`` does not revive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from centralbot.domain.dedup import InstallationOutcome
+from centralbot.domain.events import AccountType, IngestStatus, InstallationEvent, RepositoryRef, RepositorySelection
+from centralbot.domain.machine import Table
+
+
+class InstallationStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    DELETED = "DELETED"
+
+
+class LifecycleEvent(StrEnum):
+    CREATE = "created"
+    SUSPEND = "suspend"
+    UNSUSPEND = "unsuspend"
+    DELETE = "deleted"
+
+
+S, E = InstallationStatus, LifecycleEvent
+
+TRANSITIONS: Table[InstallationStatus, LifecycleEvent] = {
+    S.ACTIVE: {E.CREATE: S.ACTIVE, E.SUSPEND: S.SUSPENDED, E.UNSUSPEND: S.ACTIVE, E.DELETE: S.DELETED},
+    S.SUSPENDED: {E.CREATE: S.ACTIVE, E.SUSPEND: S.SUSPENDED, E.UNSUSPEND: S.ACTIVE, E.DELETE: S.DELETED},
+    S.DELETED: {},
+}
+
+RELEVANT: Mapping[str, frozenset[str]] = {
+    "installation": frozenset(E),
+    "installation_repositories": frozenset({"added", "removed"}),
+    "repository": frozenset({"renamed", "transferred"}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """One installation of the App on an account. ``changed_at``: when its status was last said."""
+
+    id: int
+    status: InstallationStatus
+    changed_at: datetime
+    account_login: str | None = None
+    account_type: AccountType | None = None
+    account_id: int | None = None
+    repository_selection: RepositorySelection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationRepository:
+    """Whether a repository is in an installation, and since when that is known."""
+
+    installation_id: int
+    repo_id: int
+    full_name: str
+    active: bool
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationFacts:
+    """What the store knows under lock: the installation, its repositories, and the named ones elsewhere.
+
+    ``elsewhere`` holds the repositories of the event that are active in another installation.
+    """
+
+    installation: Installation | None
+    repositories: Mapping[int, InstallationRepository] = field(default_factory=dict)
+    elsewhere: Mapping[int, InstallationRepository] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationEffects:
+    """Rows to write. ``dropped`` names repositories (of any installation) whose challenges and actions are canceled."""
+
+    outcome: InstallationOutcome
+    installation: Installation | None = None
+    repositories: tuple[InstallationRepository, ...] = ()
+    uninstalled: bool = False
+    dropped: tuple[tuple[int, int], ...] = ()
+
+
+def decide(event: InstallationEvent, facts: InstallationFacts) -> InstallationEffects:
+    """Decide one installation event (contract section 3.2)."""
+    if event.action not in RELEVANT.get(event.event_name, frozenset()):
+        return InstallationEffects(outcome=_outcome(IngestStatus.IGNORED, "IRRELEVANT_ACTION"))
+    known = facts.installation
+    if known is not None and known.status is S.DELETED:
+        return InstallationEffects(outcome=_outcome(IngestStatus.IGNORED, "INSTALLATION_DELETED"))
+    installation = _installation(event, known)
+    if installation.status is S.DELETED:
+        gone = tuple(
+            replace(row, active=False, changed_at=max(row.changed_at, event.event_time))
+            for row in facts.repositories.values()
+            if row.active
+        )
+        return _accepted(event, installation, gone, uninstalled=True)
+    return _accepted(event, installation, tuple(_repositories(event, facts)))
+
+
+def _installation(event: InstallationEvent, known: Installation | None) -> Installation:
+    """The installation after the event: names are refreshed, the status moves unless a newer event set it."""
+    lifecycle = LifecycleEvent(event.action) if event.event_name == "installation" else None
+    if known is None:
+        status = S.ACTIVE if lifecycle is None else TRANSITIONS[S.ACTIVE][lifecycle]
+        known = Installation(id=event.installation_id, status=status, changed_at=event.event_time)
+    elif lifecycle is E.DELETE or (lifecycle is not None and event.event_time >= known.changed_at):
+        known = replace(
+            known, status=TRANSITIONS[known.status][lifecycle], changed_at=max(known.changed_at, event.event_time)
+        )
+    return replace(
+        known,
+        account_login=event.account_login or known.account_login,
+        account_type=event.account_type or known.account_type,
+        account_id=event.account_id or known.account_id,
+        repository_selection=event.repository_selection or known.repository_selection,
+    )
+
+
+def _repositories(event: InstallationEvent, facts: InstallationFacts) -> Iterable[InstallationRepository]:
+    present: dict[int, RepositoryRef] = {}
+    if event.event_name != "installation" or event.action in (E.CREATE, E.UNSUSPEND, E.SUSPEND):
+        present = {repo.id: repo for repo in (*event.repositories, *event.added)}
+    absent: dict[int, str] = {repo.id: repo.full_name for repo in event.removed}
+    if event.complete:
+        absent |= {i: row.full_name for i, row in facts.repositories.items() if row.active and i not in present}
+    for repo_id, name in absent.items():
+        present.pop(repo_id, None)
+        yield from _set(event, facts, repo_id, name, active=False)
+    for repo in present.values():
+        there = facts.elsewhere.get(repo.id)
+        if there is not None and there.changed_at > event.event_time:
+            yield from _set(event, facts, repo.id, repo.full_name, active=False)  # it has moved on since
+            continue
+        if there is not None:
+            yield replace(there, active=False, changed_at=event.event_time)
+        yield from _set(event, facts, repo.id, repo.full_name, active=True)
+
+
+def _set(
+    event: InstallationEvent, facts: InstallationFacts, repo_id: int, full_name: str, *, active: bool
+) -> Iterable[InstallationRepository]:
+    known = facts.repositories.get(repo_id)
+    if known is not None and known.changed_at > event.event_time:
+        return
+    after = InstallationRepository(
+        installation_id=event.installation_id,
+        repo_id=repo_id,
+        full_name=full_name,
+        active=active,
+        changed_at=event.event_time,
+    )
+    if known != after:
+        yield after
+
+
+def _accepted(
+    event: InstallationEvent,
+    installation: Installation,
+    rows: tuple[InstallationRepository, ...],
+    *,
+    uninstalled: bool = False,
+) -> InstallationEffects:
+    ours = sum(row.installation_id == event.installation_id for row in rows)
+    return InstallationEffects(
+        outcome=_outcome(IngestStatus.ACCEPTED, event.action, event.installation_id, ours),
+        installation=installation,
+        repositories=rows,
+        uninstalled=uninstalled,
+        dropped=tuple((row.installation_id, row.repo_id) for row in rows if not row.active),
+    )
+
+
+def _outcome(
+    status: IngestStatus, reason: str, installation_id: int | None = None, updated: int = 0
+) -> InstallationOutcome:
+    return InstallationOutcome(
+        status=status, installation_id=installation_id, updated_repositories=updated, reason=reason
+    )

@@ -1,0 +1,76 @@
+"""What a repository asks of its pull requests: its configuration, and who needs not pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from centralbot.domain.events import GHOST_USER_ID, AuthorAssociation, PullRequestEvent, UserType
+
+MIN_WINDOW_S = 60
+MAX_WINDOW_S = 30 * 86_400
+
+
+class Mode(StrEnum):
+    """``off`` does nothing, ``shadow`` decides and records but tells GitHub nothing, ``enforce`` acts."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    ENFORCE = "enforce"
+
+
+class VerificationKind(StrEnum):
+    """The proofs that a repository can ask for."""
+
+    GITHUB_LOGIN = "github-login"
+    PROOF_OF_WORK = "proof-of-work"
+    ATTESTATION = "attestation"
+
+
+DEFAULT_EXEMPT_ASSOCIATIONS = frozenset(
+    {AuthorAssociation.OWNER, AuthorAssociation.MEMBER, AuthorAssociation.COLLABORATOR}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepoConfig:
+    """A repository's rules. ``window_s`` is the time to verify, in seconds, from the posted comment on."""
+
+    mode: Mode = Mode.OFF
+    draft_prs_gated: bool = True
+    window_s: int = 1800
+    verification: tuple[VerificationKind, ...] = (VerificationKind.GITHUB_LOGIN, VerificationKind.PROOF_OF_WORK)
+    exempt_associations: frozenset[AuthorAssociation] = field(default=DEFAULT_EXEMPT_ASSOCIATIONS)
+    exempt_bots: bool = True
+    comment_on_exempt: bool = True
+
+
+class Exemption(StrEnum):
+    """Why an author need not pass the challenge."""
+
+    BOT = "BOT_AUTHOR"
+    GHOST = "GHOST_AUTHOR"
+    WHITELISTED = "WHITELISTED"
+    ASSOCIATION = "EXEMPT_ASSOCIATION"
+    MAINTAINER_REOPENED = "MAINTAINER_REOPENED"
+    MAINTAINER = "MAINTAINER"
+
+
+def is_bot(event: PullRequestEvent) -> bool:
+    """A bot by GitHub's own word, or by the suffix that GitHub reserves for App accounts."""
+    return event.author_type is UserType.BOT or event.author.login.endswith("[bot]")
+
+
+def exemption(event: PullRequestEvent, config: RepoConfig, *, whitelisted: bool) -> Exemption | None:
+    """Say why the author of ``event`` is exempt under ``config``, or None. First reason in the contract's order."""
+    if event.author.id == GHOST_USER_ID or event.author_association is AuthorAssociation.MANNEQUIN:
+        return Exemption.GHOST  # nobody is there who could pass, so closing would be final
+    if config.exempt_bots and is_bot(event):
+        return Exemption.BOT
+    if whitelisted:
+        return Exemption.WHITELISTED
+    if event.author_association in config.exempt_associations:
+        return Exemption.ASSOCIATION
+    if event.action == "reopened" and event.sender is not None and event.sender.id != event.author.id:
+        return Exemption.MAINTAINER_REOPENED
+    return None

@@ -1,0 +1,91 @@
+"""Challenges outside of ingest: reading them, and deciding about one under lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.effects import AuditEvent, Effects
+from centralbot.domain.verdicts import ChallengeFacts
+
+DecideChallenge = Callable[[ChallengeFacts], Effects]
+DecideDue = Callable[[ChallengeFacts, int], Effects]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Evidence of one passed verifier: its kind and what was seen, without personal data beyond GitHub's id."""
+
+    id: UUID
+    kind: str
+    evidence: dict[str, str | int | None]
+
+
+class Challenges(Protocol):
+    """Reads and decides. All methods raise Unavailable when the store cannot answer."""
+
+    async def get(self, challenge_id: UUID) -> Challenge:
+        """One challenge. Raises NotFound."""
+        ...
+
+    async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
+        """Lock the challenge, decide, write the effects and the proofs in one transaction; return it as it is then.
+
+        Raises NotFound, and whatever ``decide`` raises, with nothing changed.
+        """
+        ...
+
+    async def search(
+        self,
+        *,
+        repo_id: int | None = None,
+        status: ChallengeStatus | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> Sequence[Challenge]:
+        """Newest first; ``before`` is the last id of the page before."""
+        ...
+
+    async def history(self, challenge_id: UUID) -> Sequence[AuditEvent]:
+        """What happened to it, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long settled things are kept: everything older than these times goes."""
+
+    deliveries_before: datetime
+    actions_before: datetime
+    audit_before: datetime
+
+
+class Upkeep(Protocol):
+    """What the sweeper does to the store, in bounded batches, any number of sweepers at once.
+
+    Each call is one transaction over at most ``limit`` rows and returns how many it changed; fewer than ``limit``
+    means that this sweeper found no more. Rows that another sweeper holds are skipped.
+    """
+
+    async def sweep_due(self, decide: DecideDue, *, limit: int) -> tuple[int, int]:
+        """Decide due challenges, oldest deadline first; returns (timed out, exempt).
+
+        ``decide`` gets the facts and the challenge's position among the due ones of its repository in this batch.
+        """
+        ...
+
+    async def return_expired(self, *, max_attempts: int, limit: int) -> tuple[int, int]:
+        """Give back leases that ran out; returns (returned, dead). A dead gate comment cancels its challenge."""
+        ...
+
+    async def cancel_strays(self, *, limit: int) -> int:
+        """Cancel queued actions whose installation is deleted or whose repository left it."""
+        ...
+
+    async def forget(self, retention: Retention, *, limit: int) -> int:
+        """Delete old deliveries, signatures, settled actions and audit rows."""
+        ...
