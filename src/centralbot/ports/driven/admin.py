@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from centralbot.domain.events import Actor
+from centralbot.domain.gating import Gate
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus
 from centralbot.domain.policy import RepoConfig
@@ -84,8 +85,13 @@ class Actions(Protocol):
         """Newest first."""
         ...
 
-    async def retry(self, action_id: UUID, *, actor: str, revive: Callable[..., object] | None = None) -> Action:
-        """Bring a dead action back with fresh attempts. Raises NotFound, IllegalTransition."""
+    async def retry(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
+        """Bring a dead action back with fresh attempts.
+
+        Where its challenge was canceled for want of just this comment (NOTICE_FAILED) and nothing newer counts for
+        the pull request, the action now carries a renewed challenge (:func:`~centralbot.domain.verdicts.renewed`).
+        Raises NotFound, IllegalTransition.
+        """
         ...
 
     async def cancel(self, action_id: UUID, *, actor: str) -> Action:

@@ -1,0 +1,107 @@
+"""The few pieces of raw ASGI that the hot paths of the API and the worker share: bodies with a limit, JSON, errors.
+
+Litestar routes these handlers but runs none of its layers for them (measured: half as much again per second).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from centralbot.domain.errors import CentralbotError, Unavailable
+
+Scope = Any
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+MIB = 1 << 20
+_JSON = (b"content-type", b"application/json")
+_ENCODER = msgspec.json.Encoder()
+
+STATUS_OF_CODE: Mapping[str, int] = {
+    "VALIDATION_ERROR": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "BOT_ACTION_NOT_CLAIMED_BY_WORKER": 409,
+    "CHALLENGE_NOT_PENDING": 409,
+    "ILLEGAL_TRANSITION": 409,
+    "PAYLOAD_TOO_LARGE": 413,
+    "RATE_LIMITED": 429,
+    "UNAVAILABLE": 503,
+}
+
+
+class PayloadTooLarge(CentralbotError):
+    """The body is over the limit; it was not read to its end."""
+
+    code = "PAYLOAD_TOO_LARGE"
+
+
+class ClientGone(Exception):
+    """The client hung up before its body was complete: there is nobody to answer."""
+
+
+async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
+    """The request's body, at most ``limit`` bytes. Raises PayloadTooLarge while streaming, ClientGone."""
+    declared = header(scope, b"content-length")
+    if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
+        raise PayloadTooLarge(f"the body is over the limit of {limit} bytes")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body"):
+        if len(body) > limit:
+            raise PayloadTooLarge(f"the body is over the limit of {limit} bytes")
+        return body
+    parts = [body]
+    size = len(body)
+    while message["type"] == "http.request" and message.get("more_body"):
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise PayloadTooLarge(f"the body is over the limit of {limit} bytes")
+        parts.append(part)
+    if message["type"] != "http.request":
+        raise ClientGone
+    return b"".join(parts)
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that lower-case name, as the bytes that came."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+async def send_json(send: Send, status: int, value: object, *, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    """Answer with JSON."""
+    body = value if isinstance(value, bytes) else _ENCODER.encode(value)
+    start = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
+def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
+    """The contract's error envelope."""
+    return {"error": {"code": code, "message": message}}
+
+
+def error_parts(exc: CentralbotError) -> tuple[int, dict[str, dict[str, str]], tuple[tuple[bytes, bytes], ...]]:
+    """Status, body and headers for an error."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if isinstance(exc, Unavailable):
+        headers = ((b"retry-after", b"%d" % max(1, exc.retry_after_s)),)
+    elif isinstance(exc, PayloadTooLarge):
+        headers = ((b"connection", b"close"),)
+    return STATUS_OF_CODE.get(exc.code, 500), error_body(exc.code, exc.message), headers
+
+
+async def send_error(send: Send, exc: CentralbotError) -> None:
+    """Answer with an error's envelope."""
+    status, body, headers = error_parts(exc)
+    await send_json(send, status, body, headers=headers)
