@@ -42,7 +42,13 @@ class CancelActions:
     """Cancel what a challenge has queued and no live claim holds."""
 
     challenge_id: UUID
+    repo_id: int
+    pr_number: int
     reason: str
+
+    @classmethod
+    def of(cls, challenge: Challenge, reason: str) -> CancelActions:
+        return cls(challenge_id=challenge.id, repo_id=challenge.repo_id, pr_number=challenge.pr_number, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ def _exempt(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoC
             actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
         effects = Effects(
             changed=ChallengeChange(expected=current.status, challenge=after),
-            cancel_actions=CancelActions(challenge_id=current.id, reason="CHALLENGE_EXEMPT"),
+            cancel_actions=CancelActions.of(current, "CHALLENGE_EXEMPT"),
             actions=actions,
             audit=(_audit(gate, event, facts, "challenge.exempted", after.id, why=why.value),),
         )
@@ -158,7 +158,7 @@ def _cancel(gate: Gate, event: PullRequestEvent, facts: GateFacts, why: CancelRe
         return _ignored(Reason.NOTHING_PENDING)
     if event.at < current.event_at:
         return _ignored(Reason.STALE)
-    cancel = CancelActions(challenge_id=current.id, reason=why)
+    cancel = CancelActions.of(current, why)
     if current.status is ChallengeStatus.TIMED_OUT_CLOSED:  # terminal here, but nothing need be closed any more
         effects = Effects(cancel_actions=cancel)
         return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=current.id, effects=effects)

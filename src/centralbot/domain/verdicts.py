@@ -187,7 +187,7 @@ def _changed(
     detail = {"why": after.reason, "was": before.status.value}
     return Effects(
         changed=ChallengeChange(expected=before.status, challenge=after),
-        cancel_actions=None if cancel is None else CancelActions(challenge_id=after.id, reason=cancel),
+        cancel_actions=None if cancel is None else CancelActions.of(after, cancel),
         actions=actions,
         audit=(_audit(gate, after, now, _AUDIT_NAMES[after.status], actor=actor, detail=detail),),
     )
