@@ -1,0 +1,1 @@
+"""In-memory adapters: the ports' docstrings, executable; for tests, demos and embedding."""

@@ -1,0 +1,153 @@
+"""Repositories, whitelists and actions as operators need them, in memory."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from centralbot.adapters.memory.effects import audit, bury_notice, rechallenge
+from centralbot.adapters.memory.state import State
+from centralbot.domain import outbox, verdicts
+from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.errors import ValidationError
+from centralbot.domain.events import Actor
+from centralbot.domain.gating import Gate, gate_comment
+from centralbot.domain.installation import Installation, InstallationRepository, InstallationStatus
+from centralbot.domain.outbox import Action, ActionStatus, ActionType
+from centralbot.domain.policy import RepoConfig
+from centralbot.ports.driven.admin import RepositoryRecord, WhitelistEntry
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of an operator's word: any event of GitHub is newer."""
+
+
+class MemoryRepositories:
+    """See :class:`~centralbot.ports.driven.admin.Repositories`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def get(self, repo_id: int) -> RepositoryRecord | None:
+        state = self._state
+        rows = [row for row in state.repositories.values() if row.repo_id == repo_id]
+        config = state.configs.get(repo_id)
+        if not rows and config is None:
+            return None
+        row = max(rows, key=lambda row: (row.active, row.changed_at), default=None)
+        installation = None if row is None else state.installations.get(row.installation_id)
+        return RepositoryRecord(
+            repo_id=repo_id,
+            full_name=None if row is None else row.full_name,
+            installation_id=None if row is None else row.installation_id,
+            installation_status=None if installation is None else installation.status,
+            account_login=None if installation is None else installation.account_login,
+            account_type=None
+            if installation is None or installation.account_type is None
+            else installation.account_type.value,
+            connected=row is not None
+            and row.active
+            and installation is not None
+            and installation.status is InstallationStatus.ACTIVE,
+            config=config,
+        )
+
+    async def list(self) -> Sequence[RepositoryRecord]:
+        state = self._state
+        known = {row.repo_id for row in state.repositories.values()} | state.configs.keys()
+        records = [record for repo_id in known if (record := await self.get(repo_id)) is not None]
+        return sorted(records, key=lambda record: (record.full_name is None, record.full_name, record.repo_id))
+
+    async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
+        self._state.configs[repo_id] = config
+        audit(self._state, "repository.configured", actor=actor, repo_id=repo_id, mode=config.mode.value)
+
+    async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:
+        state = self._state
+        installation = state.installations.get(installation_id)
+        if installation is None:
+            installation = Installation(id=installation_id, status=InstallationStatus.ACTIVE, changed_at=EPOCH)
+        if installation.status is InstallationStatus.DELETED:
+            raise ValidationError(f"installation {installation_id} was deleted on GitHub; name the current one")
+        state.installations[installation_id] = installation
+        for key, row in builtins.list(state.repositories.items()):
+            if row.repo_id == repo_id and row.active and row.installation_id != installation_id:
+                state.repositories[key] = replace(row, active=False)
+        known = state.repositories.get((installation_id, repo_id))
+        state.repositories[installation_id, repo_id] = InstallationRepository(
+            installation_id=installation_id,
+            repo_id=repo_id,
+            full_name=full_name,
+            active=True,
+            changed_at=EPOCH if known is None else known.changed_at,
+        )
+
+
+class MemoryWhitelist:
+    """See :class:`~centralbot.ports.driven.admin.Whitelist`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def add(self, repo_id: int, user: Actor, *, actor: str) -> None:
+        known = self._state.whitelist.get((repo_id, user.id))
+        added_at = self._state.now() if known is None else known.added_at
+        self._state.whitelist[repo_id, user.id] = WhitelistEntry(user=user, added_at=added_at)
+        audit(self._state, "whitelist.added", actor=actor, repo_id=repo_id, user_id=user.id, login=user.login)
+
+    async def remove(self, repo_id: int, user_id: int, *, actor: str) -> bool:
+        gone = self._state.whitelist.pop((repo_id, user_id), None)
+        if gone is not None:
+            audit(self._state, "whitelist.removed", actor=actor, repo_id=repo_id, user_id=user_id)
+        return gone is not None
+
+    async def entries(self, repo_id: int) -> Sequence[WhitelistEntry]:
+        found = [entry for (of, _), entry in self._state.whitelist.items() if of == repo_id]
+        return sorted(found, key=lambda entry: (entry.user.login.lower(), entry.user.id))
+
+
+class MemoryActions:
+    """See :class:`~centralbot.ports.driven.admin.Actions`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def search(
+        self, *, status: ActionStatus | None = None, before: UUID | None = None, limit: int = 100
+    ) -> Sequence[Action]:
+        found = [
+            action
+            for action in self._state.actions.values()
+            if status in (None, action.status) and (before is None or action.id < before)
+        ]
+        return sorted(found, key=lambda action: action.id, reverse=True)[:limit]
+
+    async def retry(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
+        state = self._state
+        retried = outbox.operator_retry(state.action(action_id), now=state.now())
+        challenge = None if retried.challenge_id is None else state.challenges.get(retried.challenge_id)
+        if (
+            challenge is not None
+            and retried.action_type is ActionType.UPSERT_PR_COMMENT
+            and challenge.status is ChallengeStatus.CANCELED
+            and challenge.reason == CancelReason.NOTICE_FAILED
+            and state.current(challenge.repo_id, challenge.pr_number) == challenge
+        ):
+            again = verdicts.renewed(gate, challenge, now=state.now())
+            state.put_challenge(again)
+            audit(state, "challenge.created", actor=actor, challenge=again, renews=str(challenge.id))
+            retried = rechallenge(retried, again, gate_comment(gate, again))
+        retried = replace(retried, seq=state.next_seq())
+        state.put_action(retried)
+        audit(state, "action.retried", actor=actor, action=retried, action_id=str(action_id))
+        return retried
+
+    async def cancel(self, action_id: UUID, *, actor: str) -> Action:
+        state = self._state
+        canceled = outbox.cancel(state.action(action_id), reason="OPERATOR", now=state.now())
+        state.put_action(canceled)
+        audit(state, "action.canceled", actor=actor, action=canceled, action_id=str(action_id))
+        bury_notice(state, canceled)
+        return canceled

@@ -1,0 +1,89 @@
+"""What the sweeper does, in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from typing import TypeVar
+
+from centralbot.adapters.memory.effects import apply, bury_notice, cancel_queued
+from centralbot.adapters.memory.state import State
+from centralbot.domain import outbox
+from centralbot.domain.challenge import ChallengeStatus, is_due
+from centralbot.domain.dedup import replay_horizon
+from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.outbox import SETTLED, Action, ActionStatus
+from centralbot.ports.driven.challenges import DecideDue, Retention
+
+T = TypeVar("T")
+
+
+class MemoryUpkeep:
+    """See :class:`~centralbot.ports.driven.challenges.Upkeep`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def sweep_due(self, decide: DecideDue, *, limit: int) -> tuple[int, int]:
+        state, now = self._state, self._state.now()
+        due = sorted(
+            ((c.deadline_at, c.id) for c in state.challenges.values() if c.deadline_at and is_due(c, now=now)),
+        )[:limit]
+        positions: Counter[int] = Counter()
+        decisions = []
+        for _, challenge_id in due:
+            challenge = state.challenges[challenge_id]
+            decisions.append(decide(state.facts(challenge), positions[challenge.repo_id]))
+            positions[challenge.repo_id] += 1
+        for effects in decisions:
+            apply(state, effects)
+        became = Counter(state.challenges[challenge_id].status for _, challenge_id in due)
+        return became[ChallengeStatus.TIMED_OUT_CLOSED], became[ChallengeStatus.EXEMPT]
+
+    async def return_expired(self, *, max_attempts: int, limit: int) -> tuple[int, int]:
+        state, now = self._state, self._state.now()
+        lost = [a for a in state.outstanding() if a.status is ActionStatus.CLAIMED and not state.is_live(a)]
+        became: Counter[ActionStatus] = Counter()
+        for action in sorted(lost, key=lambda action: action.run_at)[:limit]:
+            after = outbox.expire(action, max_attempts=max_attempts, now=now)
+            state.put_action(after)
+            became[after.status] += 1
+            if after.status is ActionStatus.FAILED:
+                bury_notice(state, after)
+        return became[ActionStatus.PENDING], became[ActionStatus.FAILED]
+
+    async def cancel_strays(self, *, limit: int) -> int:
+        return cancel_queued(self._state, self._is_stray, reason="STRAY", limit=limit)
+
+    async def forget(self, retention: Retention, *, limit: int) -> int:
+        state = self._state
+        horizon = replay_horizon(state.now())
+        deliveries = _some(
+            (k for k, d in state.deliveries.items() if d.received_at < retention.deliveries_before), limit
+        )
+        for key in deliveries:
+            del state.deliveries[key]
+        signatures = _some((use for use in state.signatures if use.signed_at < horizon), limit)
+        state.signatures.difference_update(signatures)
+        before = retention.actions_before
+        actions = _some(
+            (i for i, a in state.actions.items() if a.status in SETTLED and a.settled_at and a.settled_at < before),
+            limit,
+        )
+        for action_id in actions:
+            del state.actions[action_id]
+        audit = _some((event.id for event in state.audit if event.at < retention.audit_before), limit)
+        gone = frozenset(audit)
+        state.audit[:] = [event for event in state.audit if event.id not in gone]
+        return len(deliveries) + len(signatures) + len(actions) + len(audit)
+
+    def _is_stray(self, action: Action) -> bool:
+        installation = self._state.installations.get(action.installation_id)
+        row = self._state.repositories.get((action.installation_id, action.repo_id))
+        gone = installation is not None and installation.status is InstallationStatus.DELETED
+        return gone or (row is not None and not row.active)
+
+
+def _some(items: Iterable[T], limit: int) -> list[T]:
+    return list(islice(items, limit))
