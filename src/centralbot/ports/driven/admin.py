@@ -94,7 +94,7 @@ class Actions(Protocol):
         """
         ...
 
-    async def cancel(self, action_id: UUID, *, actor: str) -> Action:
+    async def cancel(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
         """Cancel one that is not done. Raises NotFound, IllegalTransition."""
         ...
 

@@ -1,0 +1,92 @@
+"""Challenges in PostgreSQL: reading them, and deciding about one under its row lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from centralbot.adapters.postgres import codec
+from centralbot.adapters.postgres.database import Conflict, Connection, Database
+from centralbot.adapters.postgres.queries import sql
+from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.effects import NOTHING, AuditEvent
+from centralbot.domain.errors import NotFound
+from centralbot.domain.verdicts import ChallengeFacts, CloseState
+from centralbot.ports.driven.challenges import DecideChallenge, Proof
+
+
+class PostgresChallenges:
+    """Reads and decides (port ``Challenges``)."""
+
+    def __init__(self, database: Database, *, notify: Callable[[], None]) -> None:
+        self._database = database
+        self._notify = notify
+
+    async def get(self, challenge_id: UUID) -> Challenge:
+        rows = await self._database.fetch(sql("get_challenge"), {"id": challenge_id})
+        if not rows:
+            raise NotFound(f"there is no challenge {challenge_id}")
+        return codec.challenge(rows[0])
+
+    async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
+        async def work(connection: Connection, _: int) -> Challenge:
+            cursor = await connection.execute(sql("challenge_facts"), {"challenge_id": challenge_id})
+            row = await cursor.fetchone()
+            if row is None:
+                raise NotFound(f"there is no challenge {challenge_id}")
+            before = codec.challenge(row[4:])
+            effects = decide(
+                ChallengeFacts(
+                    now=row[0],
+                    challenge=before,
+                    whitelisted=row[1],
+                    superseded=row[2],
+                    close=CloseState(row[3] or CloseState.NONE),
+                )
+            )
+            if effects == NOTHING and not proofs:
+                return before
+            evidence: list[dict[str, object]] = [
+                {"id": proof.id, "challenge_id": challenge_id, "kind": proof.kind, "evidence": proof.evidence}
+                for proof in proofs
+            ]
+            parameters, expected = codec.effects_parameters([effects], proofs=evidence)
+            done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
+            if done is None or done[0] != expected:
+                raise Conflict(f"challenge {challenge_id} changed meanwhile")
+            return before if effects.changed is None else effects.changed.challenge
+
+        challenge = await self._database.run(work)
+        self._notify()
+        return challenge
+
+    async def search(
+        self,
+        *,
+        repo_id: int | None = None,
+        status: ChallengeStatus | None = None,
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> Sequence[Challenge]:
+        parameters = {"repo_id": repo_id, "status": status and status.value, "before": before, "limit": limit}
+        return [codec.challenge(row) for row in await self._database.fetch(sql("search_challenges"), parameters)]
+
+    async def history(self, challenge_id: UUID) -> Sequence[AuditEvent]:
+        challenge = await self.get(challenge_id)
+        rows = await self._database.fetch(
+            sql("challenge_history"), {"repo_id": challenge.repo_id, "challenge_id": challenge_id}
+        )
+        return [
+            AuditEvent(
+                id=row[0],
+                at=row[1],
+                event=row[2],
+                actor=row[3],
+                installation_id=row[4],
+                repo_id=row[5],
+                pr_number=row[6],
+                challenge_id=row[7],
+                detail=row[8],
+            )
+            for row in rows
+        ]

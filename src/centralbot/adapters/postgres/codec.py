@@ -1,0 +1,150 @@
+"""Rows to domain values and back. Writes go as JSON documents, which PostgreSQL takes apart into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.dedup import SignatureUse
+from centralbot.domain.effects import AuditEvent, CancelActions, ChallengeChange, Effects
+from centralbot.domain.events import AuthorAssociation
+from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome
+from centralbot.domain.policy import Mode, RepoConfig, VerificationKind
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def document(value: object) -> str:
+    """A value as a JSON document for a query's parameter."""
+    return _ENCODER.encode(value).decode()
+
+
+@lru_cache(maxsize=256)
+def _verification(kinds: tuple[str, ...]) -> tuple[VerificationKind, ...]:
+    return tuple(VerificationKind(kind) for kind in kinds)
+
+
+def challenge(row: Sequence[Any]) -> Challenge:
+    """A row of pr_challenges, in the order of its columns."""
+    return Challenge(
+        id=row[0],
+        installation_id=row[1],
+        repo_id=row[2],
+        repo_full_name=row[3],
+        pr_number=row[4],
+        pull_request_id=row[5],
+        html_url=row[6],
+        author_id=row[7],
+        author_login=row[8],
+        head_sha=row[9],
+        mode=Mode(row[10]),
+        window_s=row[11],
+        verification=_verification(tuple(row[12])),
+        status=ChallengeStatus(row[13]),
+        reason=row[14],
+        event_at=row[15],
+        created_at=row[16],
+        updated_at=row[17],
+        deadline_at=row[18],
+        gate_comment_id=row[19],
+    )
+
+
+def config(row: Sequence[Any]) -> RepoConfig:
+    """A row of mode, draft_prs_gated, window_s, verification, exempt_associations, exempt_bots, comment_on_exempt."""
+    return _config(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5], row[6])
+
+
+@lru_cache(maxsize=1024)
+def _config(
+    mode: str,
+    drafts: bool,
+    window_s: int,
+    verification: tuple[str, ...],
+    associations: tuple[str, ...],
+    exempt_bots: bool,
+    comment_on_exempt: bool,
+) -> RepoConfig:
+    return RepoConfig(
+        mode=Mode(mode),
+        draft_prs_gated=drafts,
+        window_s=window_s,
+        verification=_verification(verification),
+        exempt_associations=frozenset(AuthorAssociation(name) for name in associations),
+        exempt_bots=exempt_bots,
+        comment_on_exempt=comment_on_exempt,
+    )
+
+
+def action(row: Sequence[Any]) -> Action:
+    """A row of bot_actions_now, in the order of its columns."""
+    return Action(
+        id=row[0],
+        seq=row[1] or 0,
+        action_type=ActionType(row[2]),
+        installation_id=row[3],
+        repo_id=row[4],
+        repo_full_name=row[5],
+        pr_number=row[6],
+        challenge_id=row[7],
+        marker=row[8],
+        markdown=row[9],
+        reason=ActionReason(row[10]),
+        comment_id=row[11],
+        created_at=row[12],
+        run_at=row[13],
+        status=ActionStatus(row[14]),
+        attempts=row[15],
+        worker_id=row[16],
+        claim_token=row[17],
+        last_outcome=None if row[18] is None else Outcome(row[18]),
+        last_token=row[19],
+        last_worker_id=row[20],
+        failure_code=row[21],
+        failure_message=row[22],
+        settled_at=row[23],
+    )
+
+
+def uses(items: Iterable[SignatureUse | None]) -> list[dict[str, object]]:
+    """Signature records as rows."""
+    return [{"signed_at": use.signed_at, "digest": use.digest.hex()} for use in items if use is not None]
+
+
+def effects_parameters(
+    batch: Iterable[Effects],
+    *,
+    signatures: list[dict[str, object]] | None = None,
+    deliveries: list[dict[str, object]] | None = None,
+    proofs: list[dict[str, object]] | None = None,
+) -> tuple[dict[str, str], int]:
+    """The parameters of apply_effects, and how many challenges it must change."""
+    created: list[Challenge] = []
+    changed: list[ChallengeChange] = []
+    cancels: list[CancelActions] = []
+    actions: list[NewAction] = []
+    audit: list[AuditEvent] = []
+    for effects in batch:
+        if effects.created is not None:
+            created.append(effects.created)
+        if effects.changed is not None:
+            changed.append(effects.changed)
+        if effects.cancel_actions is not None:
+            cancels.append(effects.cancel_actions)
+        actions.extend(effects.actions)
+        audit.extend(effects.audit)
+    parameters = {
+        "uses": document(signatures or []),
+        "deliveries": document(deliveries or []),
+        "created": document(created),
+        "changed": document(changed),
+        "cancels": document(cancels),
+        "actions": document(actions),
+        "audit": document(audit),
+        "proofs": document(proofs or []),
+    }
+    return parameters, len(changed)

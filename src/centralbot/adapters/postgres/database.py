@@ -1,0 +1,97 @@
+"""Connections and transactions: a pool that survives a restart of the server, and whole-transaction retries.
+
+psycopg errors are translated here and nowhere else: what is worth another try is tried again, bounded and jittered;
+what is not becomes :class:`~centralbot.domain.errors.Unavailable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import random
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection, OperationalError, errors
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from centralbot.domain.errors import Unavailable
+
+T = TypeVar("T")
+Connection = AsyncConnection[TupleRow]
+
+# Generic plans over index lookups only: a plan cached while the tables were empty stays right as they grow.
+OPTIONS = (
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off "
+    "-c plan_cache_mode=force_generic_plan -c timezone=UTC "
+    "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+)
+ATTEMPTS = 4
+
+
+class Conflict(Exception):
+    """A guarded write found another state than the one decided upon: decide again."""
+
+
+RETRIED = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation, errors.LockNotAvailable)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL."""
+
+    def __init__(self, dsn: str, *, max_connections: int = 8) -> None:
+        self.dsn = dsn
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=max_connections,
+            open=False,
+            timeout=4.0,
+            reconnect_timeout=0.1,  # one try per request: the server's return is noticed at once, with no backoff
+            kwargs={"autocommit": True, "prepare_threshold": 0, "options": OPTIONS, "connect_timeout": 3},
+            name="centralbot",
+        )
+
+    async def open(self) -> None:
+        """Connect. Raises Unavailable when the server does not answer."""
+        try:
+            await self._pool.open(wait=True, timeout=10.0)
+        except OperationalError as exc:
+            await self._pool.close()
+            raise Unavailable(f"PostgreSQL does not answer: {_one_line(exc)}") from exc
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def run(self, work: Callable[[Connection, int], Awaitable[T]], *, transaction: bool = True) -> T:
+        """Run ``work(connection, attempt)`` in a transaction of its own; again, whole, after a passing failure.
+
+        ``attempt`` is 0 the first time. After a lost connection it is unknown whether the first try was committed.
+        Raises Unavailable once the tries are used up.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._pool.connection() as connection:
+                    if not transaction:
+                        return await work(connection, attempt)
+                    async with connection.transaction():
+                        return await work(connection, attempt)
+            except (Conflict, *RETRIED) as exc:
+                failure: Exception = exc
+            except OperationalError as exc:
+                failure = exc
+                await self._pool.drain()
+            await asyncio.sleep((0.02 + 0.08 * random()) * 2**attempt)  # noqa: S311 - spreading, not security
+        raise Unavailable(f"the store cannot answer: {_one_line(failure)}") from failure
+
+    async def fetch(self, query: bytes, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
+        """Rows of one statement outside of a transaction block."""
+
+        async def work(connection: Connection, _: int) -> list[TupleRow]:
+            return await (await connection.execute(query, parameters)).fetchall()
+
+        return await self.run(work, transaction=False)
+
+
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:300] or type(exc).__name__

@@ -1,0 +1,82 @@
+"""Service keys in PostgreSQL, encrypted at rest, cached for seconds and dropped from the cache by notification."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+from cryptography.fernet import InvalidToken
+
+from centralbot.adapters.postgres.cipher import Cipher
+from centralbot.adapters.postgres.database import Connection, Database
+from centralbot.adapters.postgres.queries import sql
+from centralbot.domain.errors import Unavailable, ValidationError
+from centralbot.ports.driven.admin import ServiceKey
+
+CACHE_S = 5.0
+
+
+class PostgresServiceKeys:
+    """Creates, lists, revokes and finds keys (port ``ServiceKeys``)."""
+
+    def __init__(self, database: Database, cipher: Cipher, *, notify: Callable[[], None]) -> None:
+        self._database = database
+        self._cipher = cipher
+        self._notify = notify
+        self._cache: dict[str, tuple[float, ServiceKey]] = {}
+
+    async def create(self, key_id: str, signing_key: bytes, *, allow_unbound: bool) -> ServiceKey:
+        parameters = {
+            "key_id": key_id,
+            "encrypted_key": self._cipher.encrypt(signing_key),
+            "allow_unbound": allow_unbound,
+        }
+
+        async def work(connection: Connection, _: int) -> Any:
+            try:
+                cursor = await connection.execute(sql("key_create"), parameters)
+            except psycopg.errors.UniqueViolation as exc:
+                raise ValidationError(f"key_id: {key_id!r} is taken; choose another id") from exc
+            return await cursor.fetchone()
+
+        row = await self._database.run(work, transaction=False)
+        self._notify()
+        return self._key(row)
+
+    async def list(self) -> Sequence[ServiceKey]:
+        return [self._key(row) for row in await self._database.fetch(sql("key_list"))]
+
+    async def revoke(self, key_id: str) -> bool:
+        revoked = bool(await self._database.fetch(sql("key_revoke"), {"key_id": key_id}))
+        self.forget_cached()
+        self._notify()
+        return revoked
+
+    async def find_active(self, key_id: str) -> ServiceKey | None:
+        cached = self._cache.get(key_id)
+        if cached is not None and time.monotonic() < cached[0]:
+            return cached[1]
+        rows = await self._database.fetch(sql("key_find"), {"key_id": key_id})
+        if not rows:
+            self._cache.pop(key_id, None)
+            return None
+        key = self._key(rows[0])
+        self._cache[key_id] = (time.monotonic() + CACHE_S, key)
+        return key
+
+    def forget_cached(self) -> None:
+        """Ask the database next time: some process created or revoked a key."""
+        self._cache.clear()
+
+    def _key(self, row: Sequence[Any]) -> ServiceKey:
+        try:
+            signing_key = self._cipher.decrypt(bytes(row[1]))
+        except InvalidToken as exc:
+            raise Unavailable(
+                f"service key {row[0]!r} cannot be decrypted: CENTRALBOT_SECRET_KEY is not the one it was stored under"
+            ) from exc
+        return ServiceKey(
+            key_id=row[0], signing_key=signing_key, allow_unbound=row[2], created_at=row[3], revoked_at=row[4]
+        )

@@ -1,0 +1,99 @@
+"""Repositories, their configuration and their whitelist in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from centralbot.adapters.postgres import codec
+from centralbot.adapters.postgres.database import Connection, Database
+from centralbot.adapters.postgres.queries import sql
+from centralbot.domain.errors import ValidationError
+from centralbot.domain.events import Actor
+from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.policy import RepoConfig
+from centralbot.ports.driven.admin import RepositoryRecord, WhitelistEntry
+
+
+class PostgresRepositories:
+    """Repositories and their configuration (port ``Repositories``)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, repo_id: int) -> RepositoryRecord | None:
+        rows = await self._database.fetch(sql("repositories"), {"repo_id": repo_id})
+        return _record(rows[0]) if rows else None
+
+    async def list(self) -> Sequence[RepositoryRecord]:
+        return [_record(row) for row in await self._database.fetch(sql("repositories"), {"repo_id": None})]
+
+    async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
+        parameters = {
+            "repo_id": repo_id,
+            "mode": config.mode.value,
+            "draft_prs_gated": config.draft_prs_gated,
+            "window_s": config.window_s,
+            "verification": [kind.value for kind in config.verification],
+            "exempt_associations": sorted(association.value for association in config.exempt_associations),
+            "exempt_bots": config.exempt_bots,
+            "comment_on_exempt": config.comment_on_exempt,
+            "actor": actor,
+        }
+
+        async def work(connection: Connection, _: int) -> None:
+            await connection.execute(sql("configure_repository"), parameters)
+
+        await self._database.run(work, transaction=False)
+
+    async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:
+        parameters = {"repo_id": repo_id, "installation_id": installation_id, "full_name": full_name}
+
+        async def work(connection: Connection, _: int) -> None:
+            cursor = await connection.execute(sql("installation_status"), parameters)
+            row = await cursor.fetchone()
+            if row is not None and row[0] == InstallationStatus.DELETED:
+                raise ValidationError(
+                    f"installation {installation_id} is deleted: GitHub never uses its id again; "
+                    "install the App anew and give the new installation's id"
+                )
+            await connection.execute(sql("connect_leave"), parameters)
+            await connection.execute(sql("connect_repository"), parameters)
+
+        await self._database.run(work)
+
+
+def _record(row: Sequence[Any]) -> RepositoryRecord:
+    return RepositoryRecord(
+        repo_id=row[0],
+        full_name=row[1],
+        installation_id=row[2],
+        installation_status=None if row[3] is None else InstallationStatus(row[3]),
+        account_login=row[4],
+        account_type=row[5],
+        connected=bool(row[6]),
+        config=None if row[7] is None else codec.config(row[7:14]),
+    )
+
+
+class PostgresWhitelist:
+    """A repository's whitelist (port ``Whitelist``)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, repo_id: int, user: Actor, *, actor: str) -> None:
+        parameters = {"repo_id": repo_id, "user_id": user.id, "login": user.login, "actor": actor}
+
+        async def work(connection: Connection, _: int) -> None:
+            await connection.execute(sql("whitelist_add"), parameters)
+
+        await self._database.run(work, transaction=False)
+
+    async def remove(self, repo_id: int, user_id: int, *, actor: str) -> bool:
+        parameters = {"repo_id": repo_id, "user_id": user_id, "actor": actor}
+        return bool(await self._database.fetch(sql("whitelist_remove"), parameters))
+
+    async def entries(self, repo_id: int) -> Sequence[WhitelistEntry]:
+        rows = await self._database.fetch(sql("whitelist_entries"), {"repo_id": repo_id})
+        return [WhitelistEntry(user=Actor(id=row[0], login=row[1]), added_at=row[2]) for row in rows]

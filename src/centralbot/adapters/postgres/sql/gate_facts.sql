@@ -1,0 +1,30 @@
+-- Everything that deciding a batch of pull request deliveries needs; locks the newest challenge of each pull request.
+-- One row per event, by its number i. The caller holds the locks of lock_keys.
+with e as materialized (
+  select * from json_to_recordset(%(events)s::json) as t(
+    i int, delivery_id text, installation_id bigint, repo_id bigint, pr_number bigint, author_id bigint,
+    signed_at bigint, digest text)),
+newest as materialized (
+  select c.* from pr_challenges c
+   where c.id = any(array(
+     select x.id from e cross join lateral (
+       select p.id from pr_challenges p where p.repo_id = e.repo_id and p.pr_number = e.pr_number
+        order by p.created_at desc limit 1) x))
+     for update of c)
+select e.i, clock_timestamp() as now, i.status as installation_status, coalesce(r.active, false) as repository_active,
+       w.github_user_id is not null as whitelisted,
+       (select max(d.event_at) from github_event_deliveries d
+         where d.repo_id = e.repo_id and d.pr_number = e.pr_number
+           and d.action = 'closed' and d.event_name = 'pull_request') as last_closed_at,
+       rp.signed_at is not null as replayed, d.status is not null as taken, d.challenge_id as taken_challenge_id,
+       cfg.mode is not null as configured, cfg.mode as cfg_mode, cfg.draft_prs_gated, cfg.window_s as cfg_window_s,
+       cfg.verification as cfg_verification, cfg.exempt_associations, cfg.exempt_bots, cfg.comment_on_exempt,
+       c.*
+  from e
+  left join github_installations i on i.installation_id = e.installation_id
+  left join github_installation_repositories r on r.installation_id = e.installation_id and r.repo_id = e.repo_id
+  left join repo_configs cfg on cfg.repo_id = e.repo_id
+  left join repo_whitelist w on w.repo_id = e.repo_id and w.github_user_id = e.author_id
+  left join github_event_deliveries d on d.delivery_id = e.delivery_id and d.event_name = 'pull_request'
+  left join internal_request_replays rp on rp.signed_at = e.signed_at and rp.digest = decode(e.digest, 'hex')
+  left join newest c on c.repo_id = e.repo_id and c.pr_number = e.pr_number

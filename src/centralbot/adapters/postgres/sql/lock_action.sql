@@ -1,0 +1,2 @@
+-- Lock an action's row.
+select from bot_actions where id = %(id)s for update

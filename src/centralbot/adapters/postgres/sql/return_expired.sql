@@ -1,0 +1,30 @@
+-- Give back leases that ran out; with the attempts used up the action is dead, and a dead gate comment cancels its
+-- challenge.
+with head as materialized (
+  select q.action_id, q.attempts, q.attempts >= %(max_attempts)s as dead
+    from bot_action_queue q
+   where q.claim_token is not null and q.run_at <= now()
+   limit %(limit)s for update skip locked),
+back as (
+  update bot_action_queue q set worker_id = null, claim_token = null, failure_code = 'LEASE_EXPIRED'
+   where q.action_id = any(array(select action_id from head where not dead))),
+died as (
+  delete from bot_action_queue q where q.action_id = any(array(select action_id from head where dead))),
+failed as (
+  update bot_actions a
+     set settled = 'FAILED', settled_at = now(), attempts = h.attempts, failure_code = 'LEASE_EXPIRED',
+         failure_message = 'the last allowed claim ran out without a result'
+    from head h
+   where a.id = any(array(select action_id from head where dead)) and a.id = h.action_id
+  returning a.challenge_id, a.action_type),
+unnoticed as (
+  update pr_challenges c set status = 'CANCELED', reason = 'NOTICE_FAILED', updated_at = now()
+   where c.id = any(array(select challenge_id from failed where action_type = 'UPSERT_PR_COMMENT'))
+     and c.status = 'PENDING' and c.deadline_at is null
+  returning c.id, c.installation_id, c.repo_id, c.pr_number),
+audited as (
+  insert into audit_events (id, at, event, actor, installation_id, repo_id, pr_number, challenge_id, detail)
+  select centralbot_uuid7(), now(), 'challenge.canceled', 'centralbot', u.installation_id, u.repo_id, u.pr_number, u.id,
+         jsonb_build_object('why', 'NOTICE_FAILED', 'was', 'PENDING')
+    from unnoticed u)
+select count(*) filter (where not dead), count(*) filter (where dead) from head

@@ -1,0 +1,2 @@
+-- The server's version.
+show server_version

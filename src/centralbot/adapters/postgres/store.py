@@ -1,0 +1,56 @@
+"""The whole store in PostgreSQL, opened and closed as one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from centralbot.adapters.postgres.actions import PostgresActions
+from centralbot.adapters.postgres.challenges import PostgresChallenges
+from centralbot.adapters.postgres.cipher import Cipher
+from centralbot.adapters.postgres.database import Database
+from centralbot.adapters.postgres.deliveries import PostgresDeliveries
+from centralbot.adapters.postgres.health import PostgresHealth
+from centralbot.adapters.postgres.keys import PostgresServiceKeys
+from centralbot.adapters.postgres.notifier import Notifier
+from centralbot.adapters.postgres.outbox import PostgresOutbox
+from centralbot.adapters.postgres.repositories import PostgresRepositories, PostgresWhitelist
+from centralbot.adapters.postgres.upkeep import PostgresUpkeep
+from centralbot.ports.driven.clock import Ids
+from centralbot.ports.driven.outbox import OutboxRules
+
+
+class PostgresStore:
+    """Every store port over one database; made by :meth:`open`."""
+
+    def __init__(self, database: Database, notifier: Notifier, cipher: Cipher, *, ids: Ids, rules: OutboxRules) -> None:
+        wake = notifier.notify
+        self.deliveries = PostgresDeliveries(database, notify=wake)
+        self.outbox = PostgresOutbox(database, notifier, ids=ids, rules=rules)
+        self.challenges = PostgresChallenges(database, notify=wake)
+        self.upkeep = PostgresUpkeep(database, notify=wake)
+        self.repositories = PostgresRepositories(database)
+        self.whitelist = PostgresWhitelist(database)
+        self.actions = PostgresActions(database, notify=wake)
+        self.keys = PostgresServiceKeys(database, cipher, notify=lambda: notifier.notify("keys"))
+        self.health = PostgresHealth(database)
+        notifier.on_keys_changed = self.keys.forget_cached
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, dsn: str, *, secret_key: str, ids: Ids, rules: OutboxRules | None = None, max_connections: int = 8
+    ) -> AsyncIterator[PostgresStore]:
+        """Connect to a migrated database; closed at the end of the block.
+
+        ``secret_key`` is CENTRALBOT_SECRET_KEY. Raises Unavailable when the server does not answer.
+        """
+        database = Database(dsn, max_connections=max_connections)
+        await database.open()
+        notifier = Notifier(dsn)
+        await notifier.open()
+        try:
+            yield cls(database, notifier, Cipher(secret_key), ids=ids, rules=rules or OutboxRules())
+        finally:
+            await notifier.close()
+            await database.close()

@@ -1,0 +1,85 @@
+"""What the sweeper does to PostgreSQL: bounded, set-based batches; any number of sweepers at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from centralbot.adapters.postgres import codec
+from centralbot.adapters.postgres.database import Conflict, Connection, Database
+from centralbot.adapters.postgres.queries import sql
+from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.dedup import replay_horizon
+from centralbot.domain.verdicts import ChallengeFacts
+from centralbot.ports.driven.challenges import DecideDue, Retention
+
+
+def first_id_at(time: datetime) -> UUID:
+    """The smallest UUID of version 7 for a moment: what sorts before it is older."""
+    return UUID(int=int(time.timestamp() * 1000) << 80)
+
+
+class PostgresUpkeep:
+    """Deadlines, expired leases, strays and retention (port ``Upkeep``)."""
+
+    def __init__(self, database: Database, *, notify: Callable[[], None]) -> None:
+        self._database = database
+        self._notify = notify
+
+    async def sweep_due(self, decide: DecideDue, *, limit: int) -> tuple[int, int]:
+        async def work(connection: Connection, _: int) -> tuple[int, int]:
+            rows = await (await connection.execute(sql("due_challenges"), {"limit": limit}, binary=True)).fetchall()
+            if not rows:
+                return 0, 0
+            positions: Counter[int] = Counter()
+            effects = []
+            exempt = 0
+            for row in rows:
+                challenge = codec.challenge(row[2:])
+                facts = ChallengeFacts(now=row[0], challenge=challenge, whitelisted=row[1])
+                decided = decide(facts, positions[challenge.repo_id])
+                effects.append(decided)
+                if decided.changed is not None and decided.changed.challenge.status is ChallengeStatus.EXEMPT:
+                    exempt += 1
+                else:
+                    positions[challenge.repo_id] += 1
+            parameters, expected = codec.effects_parameters(effects)
+            done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
+            if done is None or done[0] != expected:
+                raise Conflict("a due challenge changed meanwhile")
+            return len(rows) - exempt, exempt
+
+        counts = await self._database.run(work)
+        if sum(counts):
+            self._notify()
+        return counts
+
+    async def return_expired(self, *, max_attempts: int, limit: int) -> tuple[int, int]:
+        parameters = {"max_attempts": max_attempts, "limit": limit}
+        returned, dead = (await self._database.fetch(sql("return_expired"), parameters))[0]
+        if returned:
+            self._notify()
+        return returned, dead
+
+    async def cancel_strays(self, *, limit: int) -> int:
+        return len(await self._database.fetch(sql("cancel_strays"), {"limit": limit}))
+
+    async def forget(self, retention: Retention, *, limit: int) -> int:
+        now = (await self._database.fetch(sql("clock")))[0][0]
+        forgotten = 0
+        for query, before in (
+            ("forget_deliveries", retention.deliveries_before),
+            ("forget_replays", replay_horizon(now)),
+            ("forget_actions", first_id_at(retention.actions_before)),
+            ("forget_audit", first_id_at(retention.audit_before)),
+        ):
+            forgotten += await self._forget(sql(query), before, limit)
+        return forgotten
+
+    async def _forget(self, query: bytes, before: datetime | int | UUID, limit: int) -> int:
+        async def work(connection: Connection, _: int) -> int:
+            return (await connection.execute(query, {"before": before, "limit": limit})).rowcount
+
+        return await self._database.run(work, transaction=False)
