@@ -1,0 +1,1 @@
+"""The backend's HTTP side: internal endpoints for the bot, health, metrics, OpenAPI."""

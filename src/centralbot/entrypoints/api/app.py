@@ -1,0 +1,104 @@
+"""The backend's Litestar application: raw routes for the hot paths, ordinary ones for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from litestar import Litestar, MediaType, Request, Response, asgi, get
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ASGIApp
+
+from centralbot import __version__
+from centralbot.domain.errors import CentralbotError, Unavailable
+from centralbot.entrypoints.api.internal import Internal
+from centralbot.entrypoints.api.openapi import InternalPathsPlugin
+from centralbot.entrypoints.http import MIB, error_body, error_parts
+from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
+from centralbot.ports.driven.admin import Health
+
+log = structlog.get_logger("centralbot.api")
+
+_CODES = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+_CODES |= {413: "PAYLOAD_TOO_LARGE", 429: "RATE_LIMITED", 503: "UNAVAILABLE"}
+
+
+def build_app(internal: Internal, health: Health) -> Litestar:
+    """The application. Its ports are open already and stay open until it has stopped."""
+
+    @get("/healthz", summary="Alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @get("/readyz", summary="Can serve, or what cannot")
+    async def readyz() -> Response[dict[str, Any]]:
+        checks: dict[str, str] = {}
+        ready = not internal.stopping.is_set()
+        if not ready:
+            checks["process"] = "stopping"
+        try:
+            checks["store"] = await health.check()
+        except CentralbotError as exc:
+            checks["store"] = exc.message
+            ready = False
+        status = {"status": "ready" if ready else "not ready", "checks": checks}
+        return Response(status, status_code=200 if ready else 503)
+
+    @get("/metrics", summary="Prometheus metrics", media_type=MediaType.TEXT)
+    async def metrics() -> Response[bytes]:
+        try:
+            internal.metrics.backlog(await health.backlog())
+        except Unavailable as exc:  # the process's own counters are still worth having
+            log.warning("metrics.no_backlog", error=exc.message)
+        return Response(exposition(internal.metrics.registry), media_type=CONTENT_TYPE)
+
+    hot: dict[str, Callable[..., Awaitable[None]]] = {
+        "/internal/v2/github/events/pull-request": internal.pull_request,
+        "/internal/v2/github/events/installation-sync": internal.installation,
+        "/internal/v2/bot-actions/claim": internal.claim,
+        "/internal/v2/bot-actions/{action_id:str}/result": internal.result,
+    }
+    return Litestar(
+        route_handlers=[healthz, readyz, metrics, *(_raw(path, handler) for path, handler in hot.items())],
+        openapi_config=OpenAPIConfig(
+            title="centralbot",
+            version=__version__,
+            path="/schema",
+            render_plugins=[InternalPathsPlugin(path=["/", "/openapi.json"])],
+        ),
+        exception_handlers={CentralbotError: _known, HTTPException: _http, Exception: _unexpected},
+        request_max_body_size=MIB,
+        logging_config=None,
+    )
+
+
+def _raw(path: str, handler: Callable[..., Awaitable[None]]) -> Any:
+    async def route(scope: Any, receive: Any, send: Any) -> None:
+        await handler(scope, receive, send)
+
+    app: ASGIApp = route
+    return asgi(path, copy_scope=False)(app)
+
+
+def _known(_: Request[Any, Any, Any], exc: CentralbotError) -> Response[Any]:
+    status, body, headers = error_parts(exc)
+    return Response(
+        body, status_code=status, media_type=MediaType.JSON, headers={k.decode(): v.decode() for k, v in headers}
+    )
+
+
+def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
+    status = exc.status_code
+    code = _CODES.get(status, "VALIDATION_ERROR" if status < 500 else "INTERNAL")
+    detail = "there is no such path" if status == 404 else exc.detail
+    return Response(
+        error_body(code, detail), status_code=status, media_type=MediaType.JSON, headers=dict(exc.headers or {})
+    )
+
+
+def _unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
+    log.error("request.failed", path=request.url.path, exc_info=exc)
+    body = error_body("INTERNAL", "an unexpected error; it is in the log")
+    return Response(body, status_code=500, media_type=MediaType.JSON)

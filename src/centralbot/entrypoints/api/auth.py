@@ -1,0 +1,75 @@
+"""Internal auth: the bot's HMAC over what a request means (contract section 2).
+
+Every failure is the same 403, so that nobody can probe which part failed.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from centralbot.domain.dedup import SignatureUse, is_fresh
+from centralbot.domain.errors import Forbidden
+from centralbot.domain.signing import NONCE, PREFIX, internal_digest, signed_text
+from centralbot.entrypoints.http import Scope
+from centralbot.ports.driven.admin import ServiceKey, ServiceKeys
+from centralbot.ports.driven.clock import Clock
+
+_NAMES = {
+    b"x-sitg-key-id": "key_id",
+    b"x-sitg-timestamp": "timestamp",
+    b"x-sitg-signature": "signature",
+    b"x-sitg-nonce": "nonce",
+}
+_PREFIX = PREFIX.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request claims: checked for form, key and time, not yet for its signature."""
+
+    key: ServiceKey
+    timestamp: str
+    nonce: str | None
+    digest: bytes
+
+
+def refused() -> Forbidden:
+    return Forbidden("internal authentication failed")
+
+
+async def credentials(scope: Scope, keys: ServiceKeys, clock: Clock) -> Credentials:
+    """The request's credentials. Raises Forbidden for missing, malformed, unknown, revoked or stale ones."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        field = _NAMES.get(name)
+        if field is not None:
+            if field in found or not value.isascii():
+                raise refused()
+            found[field] = value.decode("ascii")
+    timestamp, signature, nonce = found.get("timestamp", ""), found.get("signature", ""), found.get("nonce")
+    if not (timestamp.isdigit() and len(timestamp) <= 12 and len(signature) == 71 and signature.startswith(PREFIX)):
+        raise refused()
+    if signature != signature.lower() or not is_fresh(int(timestamp), now=clock.now()):
+        raise refused()
+    try:
+        digest = bytes.fromhex(signature[len(PREFIX) :])
+    except ValueError:
+        raise refused() from None
+    key_id = found.get("key_id", "")
+    key = await keys.find_active(key_id) if key_id and "\0" not in key_id else None
+    if key is None or len(digest) != 32:
+        raise refused()
+    if nonce is None and not key.allow_unbound:
+        raise refused()
+    if nonce is not None and not NONCE.fullmatch(nonce):
+        raise refused()
+    return Credentials(key, timestamp, nonce, digest)
+
+
+def verify(given: Credentials, message: str, body: bytes) -> SignatureUse:
+    """Check the signature over ``message`` (and ``body``, in the bound form). Raises Forbidden."""
+    text = signed_text(timestamp=given.timestamp, message=message, nonce=given.nonce, body=body)
+    if not hmac.compare_digest(internal_digest(given.key.signing_key, text), given.digest):
+        raise refused()
+    return SignatureUse(signed_at=int(given.timestamp), digest=given.digest)

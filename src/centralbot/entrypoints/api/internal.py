@@ -1,0 +1,200 @@
+"""The four internal endpoints as raw ASGI handlers: the hot paths of the backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from centralbot.domain import signing
+from centralbot.domain.dedup import SignatureUse
+from centralbot.domain.errors import CentralbotError, Forbidden, NotFound
+from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement
+from centralbot.entrypoints.api import auth, wire
+from centralbot.entrypoints.api.metrics import ApiMetrics
+from centralbot.entrypoints.decoding import decode
+from centralbot.entrypoints.http import (
+    MIB,
+    ClientGone,
+    Receive,
+    Scope,
+    Send,
+    error_body,
+    error_parts,
+    read_body,
+    send_json,
+)
+from centralbot.ports.driven.admin import ServiceKeys
+from centralbot.ports.driven.clock import Clock
+from centralbot.ports.driven.outbox import ClaimRequest, Outbox
+from centralbot.ports.driving.ingest import Ingest
+
+log = structlog.get_logger("centralbot.api")
+
+_PULL_REQUEST = msgspec.json.Decoder(wire.PullRequestRequest)
+_INSTALLATION = msgspec.json.Decoder(wire.InstallationRequest)
+_CLAIM = msgspec.json.Decoder(wire.ClaimBody)
+_RESULT = msgspec.json.Decoder(wire.ResultBody)
+
+Answer = Callable[[Scope, Receive], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Internal:
+    """The internal endpoints over their ports. ``stopping`` ends waiting claims early at shutdown."""
+
+    ingest: Ingest
+    outbox: Outbox
+    keys: ServiceKeys
+    clock: Clock
+    metrics: ApiMetrics
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pull_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer("pull-request", self._pull_request, scope, receive, send)
+
+    async def installation(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer("installation-sync", self._installation, scope, receive, send)
+
+    async def claim(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer("claim", self._claim, scope, receive, send)
+
+    async def result(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer("result", self._result, scope, receive, send)
+
+    async def _answer(self, endpoint: str, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        status = 200
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        value: Any
+        if scope["method"] != "POST":
+            status, value, headers = 405, error_body("METHOD_NOT_ALLOWED", "use POST"), ((b"allow", b"POST"),)
+        else:
+            try:
+                value = await answer(scope, receive)
+            except CentralbotError as exc:
+                # Callers of a refused request learn nothing of why; the log does.
+                status, value, headers = error_parts(auth.refused() if isinstance(exc, Forbidden) else exc)
+                log.info("request.refused", endpoint=endpoint, status=status, code=exc.code, why=exc.message)
+            except ClientGone:
+                return
+            except Exception:
+                log.exception("request.failed", endpoint=endpoint)
+                status, value = 500, error_body("INTERNAL", "an unexpected error; it is in the log")
+        await send_json(send, status, value, headers=headers)
+        self.metrics.requests.labels(endpoint, str(status)).inc()
+        if endpoint != "claim":
+            self.metrics.latency.labels(endpoint).observe(perf_counter() - started)
+
+    async def _pull_request(self, scope: Scope, receive: Receive) -> wire.PullRequestAnswer:
+        given = await auth.credentials(scope, self.keys, self.clock)
+        raw = await read_body(scope, receive, limit=MIB)
+        body = decode(_PULL_REQUEST, raw)
+        use = auth.verify(given, signing.pull_request_message(body.delivery_id), raw)
+        outcome = await self.ingest.pull_request(wire.pull_request_event(body), use=use)
+        self.metrics.delivery("pull_request", body.action, outcome.status.value)
+        log.info(
+            "delivery.taken",
+            delivery_id=body.delivery_id,
+            github_event="pull_request",
+            action=body.action,
+            installation_id=body.installation_id,
+            repo_id=body.repository.id,
+            pr_number=body.pull_request.number,
+            status=outcome.status.value,
+            reason=str(outcome.reason),
+            challenge_id=None if outcome.challenge_id is None else str(outcome.challenge_id),
+        )
+        return wire.pull_request_answer(outcome)
+
+    async def _installation(self, scope: Scope, receive: Receive) -> wire.InstallationAnswer:
+        given = await auth.credentials(scope, self.keys, self.clock)
+        raw = await read_body(scope, receive, limit=MIB)
+        body = decode(_INSTALLATION, raw)
+        use = auth.verify(given, signing.installation_message(body.delivery_id), raw)
+        outcome = await self.ingest.installation(wire.installation_event(body), use=use)
+        self.metrics.delivery(body.event_name, body.action, outcome.status.value)
+        log.info(
+            "delivery.taken",
+            delivery_id=body.delivery_id,
+            github_event=body.event_name,
+            action=body.action,
+            installation_id=body.installation.id,
+            status=outcome.status.value,
+            reason=str(outcome.reason),
+            updated_repositories=outcome.updated_repositories,
+        )
+        return wire.installation_answer(outcome)
+
+    async def _claim(self, scope: Scope, receive: Receive) -> wire.ClaimAnswer:
+        given = await auth.credentials(scope, self.keys, self.clock)
+        raw = await read_body(scope, receive, limit=MIB)
+        body = decode(_CLAIM, raw)
+        use = auth.verify(given, signing.claim_message(body.worker_id), raw)
+        request = ClaimRequest(
+            worker_id=body.worker_id,
+            limit=body.limit,
+            action_types=tuple(body.action_types),
+            max_per_installation=body.max_per_installation,
+        )
+        actions = await self._claim_within(request, use, body.wait_s, receive)
+        for action in actions:
+            self.metrics.claimed.labels(action.action_type.value).inc()
+        return wire.ClaimAnswer([wire.wire_action(action) for action in actions])
+
+    async def _claim_within(
+        self, request: ClaimRequest, use: SignatureUse, wait_s: float, receive: Receive
+    ) -> list[Action]:
+        """Claim now, or as soon as there is something within ``wait_s``. Nothing is leased to a client that left."""
+        actions = await self.outbox.claim(request, use=use)
+        if actions or wait_s <= 0:
+            return list(actions)
+        until = self.clock.monotonic_s() + wait_s
+        gone = asyncio.ensure_future(receive())
+        try:
+            while (left := until - self.clock.monotonic_s()) > 0 and not gone.done() and not self.stopping.is_set():
+                await self.outbox.wait(left)
+                actions = await self.outbox.claim(request)
+                if actions:
+                    break
+            if gone.done():
+                await self._give_back(actions, request.worker_id)
+                raise ClientGone
+            return list(actions)
+        finally:
+            gone.cancel()
+
+    async def _give_back(self, actions: Any, worker_id: str) -> None:
+        for action in actions:
+            settlement = Settlement(
+                action_id=action.id, worker_id=worker_id, outcome=Outcome.RELEASED, claim_token=action.claim_token
+            )
+            await self.outbox.settle(settlement)
+
+    async def _result(self, scope: Scope, receive: Receive) -> wire.ResultAnswer:
+        given = await auth.credentials(scope, self.keys, self.clock)
+        raw = await read_body(scope, receive, limit=MIB)
+        body = decode(_RESULT, raw)
+        named = str(scope["path_params"]["action_id"])
+        use = auth.verify(given, signing.result_message(named, body.worker_id, body.outcome.value), raw)
+        try:
+            action_id = UUID(named)
+        except ValueError:
+            raise NotFound("there is no such action") from None
+        status: ActionStatus = await self.outbox.settle(wire.settlement(action_id, body), use=use)
+        self.metrics.results.labels(body.outcome.value, status.value).inc()
+        log.info(
+            "action.settled",
+            action_id=named,
+            worker_id=body.worker_id,
+            outcome=body.outcome.value,
+            status=status.value,
+            failure_code=body.failure_code,
+        )
+        return wire.ResultAnswer(action_id, status)

@@ -1,0 +1,124 @@
+"""The backend's composition root: the store in PostgreSQL, the gate's rules, the API over both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from centralbot.adapters import embedded_postgres
+from centralbot.adapters.postgres.cipher import derive
+from centralbot.adapters.postgres.migrate import MigrationReport, SchemaStatus, migrate, status
+from centralbot.adapters.postgres.store import PostgresStore
+from centralbot.adapters.system import SystemClock, SystemIds
+from centralbot.domain.gating import Gate
+from centralbot.domain.policy import Mode, RepoConfig
+from centralbot.domain.signing import gate_token
+from centralbot.entrypoints.api.app import build_app
+from centralbot.entrypoints.api.internal import Internal
+from centralbot.entrypoints.api.metrics import ApiMetrics
+from centralbot.entrypoints.server import Server, make_server, started
+from centralbot.entrypoints.settings import ApiSettings, GateSettings, OutboxSettings, StoreSettings
+from centralbot.ports.driven.outbox import OutboxRules
+from centralbot.ports.driving.ingest import Ingest
+from centralbot.ports.driving.sweep import Sweep
+from centralbot.ports.driving.verify import Verdicts
+
+log = structlog.get_logger("centralbot")
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """An open store and the use cases over it."""
+
+    store: PostgresStore
+    gate: Gate
+    rules: OutboxRules
+    clock: SystemClock
+    ingest: Ingest
+    verdicts: Verdicts
+    sweep: Sweep
+
+
+@contextmanager
+def database(settings: StoreSettings) -> Iterator[str]:
+    """The store's DSN; without CENTRALBOT_DATABASE_URL that of the embedded server, kept up for the block."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded_postgres.start(settings.data_dir) as server:
+        log.info("store.embedded", data=str(server.files), hint="set CENTRALBOT_DATABASE_URL to use another PostgreSQL")
+        yield server.dsn
+
+
+def migrate_database(settings: StoreSettings) -> MigrationReport:
+    """Bring the schema to what this centralbot needs."""
+    with database(settings) as dsn:
+        return migrate(dsn)
+
+
+def schema_status(settings: StoreSettings) -> SchemaStatus:
+    """What the schema is at."""
+    with database(settings) as dsn:
+        return status(dsn)
+
+
+@asynccontextmanager
+async def open_backend(
+    store: StoreSettings, gate: GateSettings, outbox: OutboxSettings, *, max_connections: int = 8
+) -> AsyncIterator[Backend]:
+    """The store, migrated and open, with the use cases. Raises Unavailable, SchemaError, SettingsError."""
+    with database(store) as dsn:
+        report = await asyncio.to_thread(migrate, dsn)
+        if report.applied:
+            log.info("schema.migrated", applied=report.applied)
+        ids, clock = SystemIds(), SystemClock()
+        rules = OutboxRules(lease_s=outbox.lease_s, max_attempts=outbox.max_attempts)
+        token_key = derive(store.secret_key, "gate-token")
+        the_gate = Gate(
+            defaults=RepoConfig(mode=Mode(gate.default_mode), window_s=gate.window_s),
+            new_id=ids.new_id,
+            gate_url=lambda challenge_id: f"{gate.public_url}/g/{gate_token(token_key, challenge_id)}",
+        )
+        async with PostgresStore.open(
+            dsn, secret_key=store.secret_key, ids=ids, rules=rules, max_connections=max_connections
+        ) as opened:
+            yield Backend(
+                store=opened,
+                gate=the_gate,
+                rules=rules,
+                clock=clock,
+                ingest=Ingest(opened.deliveries, the_gate),
+                verdicts=Verdicts(opened.challenges, the_gate),
+                sweep=Sweep(opened.upkeep, opened.health, the_gate, rules),
+            )
+
+
+def api_server(backend: Backend, *, host: str, port: int) -> Server:
+    """The API over an open backend, ready to serve."""
+    store = backend.store
+    internal = Internal(backend.ingest, store.outbox, store.keys, backend.clock, ApiMetrics())
+    return make_server(build_app(internal, store.health), host=host, port=port, on_stop=internal.stopping.set)
+
+
+async def serve_api(
+    store: StoreSettings,
+    gate: GateSettings,
+    outbox: OutboxSettings,
+    api: ApiSettings,
+    *,
+    on_ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. ``on_ready`` gets the base URL once it listens."""
+    async with open_backend(store, gate, outbox) as backend:
+        server = api_server(backend, host=api.host, port=api.port)
+        task = asyncio.create_task(server.serve())
+        await started(server, task)
+        url = f"http://{api.host}:{server.port}"
+        log.info("api.listening", url=url)
+        on_ready(url)
+        await task
+        log.info("api.stopped")

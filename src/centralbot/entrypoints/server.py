@@ -1,0 +1,67 @@
+"""Running an ASGI application: uvicorn with our signals, time-outs and a graceful stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+GRACE_S = 8
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells the application first, so that long polls end and /readyz says no, before it drains."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_stop()
+        super().handle_exit(sig, frame)
+
+    def stop(self) -> None:
+        """Stop as SIGTERM does."""
+        self.handle_exit(signal.SIGTERM, None)
+
+    @property
+    def port(self) -> int:
+        """The port listened on, also where the system chose it."""
+        listener = self.servers[0].sockets[0]
+        return int(listener.getsockname()[1])
+
+
+def make_server(app: Any, *, host: str, port: int, on_stop: Callable[[], None] = lambda: None) -> Server:
+    """A server for ``app``. Stopping takes at most ``GRACE_S`` seconds."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        http="httptools",
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=75,
+        backlog=2048,
+        ws="none",
+    )
+    return Server(config, on_stop)
+
+
+async def started(server: Server, task: asyncio.Task[None]) -> None:
+    """Wait until ``server`` listens. Raises what its start raised, or OSError where it could not listen."""
+    while not server.started:
+        if task.done():
+            await task
+            raise OSError(f"could not listen on {server.config.host}:{server.config.port}; is the port taken?")
+        await asyncio.sleep(0.005)
+    gc.collect()
+    gc.freeze()  # what lives from the start is not looked at again
