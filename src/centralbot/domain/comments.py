@@ -125,3 +125,12 @@ def timed_out(challenge: Challenge, url: str) -> str:
 
 def reopened(challenge: Challenge) -> str:
     return f"### Reopened\n\n{safe_login(challenge.author_login)} has passed the check. Welcome back!"
+
+
+def cannot_reopen() -> str:
+    """Said after a late verification where GitHub refuses the reopen: the head branch is gone or was rewritten."""
+    return (
+        "### Verified, but it stays closed\n\n"
+        "The check is passed, but GitHub no longer allows reopening this pull request: its branch was deleted or "
+        "rewritten since. Please open a new pull request with your changes."
+    )

@@ -1,0 +1,162 @@
+"""The client: one pooled aiohttp session, a fresh signature on every call, the contract's errors as the domain's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from centralbot.adapters.backend_http import wire
+from centralbot.adapters.backend_http.signer import Signer
+from centralbot.adapters.backend_http.times import BackendTime
+from centralbot.domain import signing
+from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
+from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
+from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.outbox import ActionStatus, Settlement
+from centralbot.ports.driven.clock import Clock
+from centralbot.ports.driven.outbox import ClaimedAction, ClaimRequest
+
+T = TypeVar("T")
+
+KEEP_ALIVE_S = 4.0
+"""Less than the 5 s after which a common server closes an idle connection: else a request can meet the close."""
+MAX_RETRY_AFTER_S = 3600
+
+
+class BackendClient:
+    """:class:`EventSink` and :class:`ActionSource` over HTTP. Use it as an async context manager, inside the loop.
+
+    It never retries: whoever calls knows how much time there is. ``request_timeout_s`` bounds one request; a waiting
+    claim gets its ``wait_s`` on top.
+    """
+
+    def __init__(
+        self, *, url: str, key_id: str, secret: str, clock: Clock, request_timeout_s: float = 7.0, connections: int = 0
+    ) -> None:
+        base = url.rstrip("/")
+        self._pull_request_url = URL(f"{base}/internal/v2/github/events/pull-request")
+        self._installation_url = URL(f"{base}/internal/v2/github/events/installation-sync")
+        self._claim_url = URL(f"{base}/internal/v2/bot-actions/claim")
+        self._ready_url = URL(f"{base}/readyz")
+        self._actions_url = f"{base}/internal/v2/bot-actions"
+        self._signer = Signer(key_id=key_id, secret=secret, clock=clock)
+        self._time = BackendTime(clock)
+        self.backend_now = self._time.now
+        self._request_timeout_s = request_timeout_s
+        self._timeout = aiohttp.ClientTimeout(total=request_timeout_s)
+        self._connections = connections
+        self._open: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._open = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._open is not None:
+            await self._open.close()
+            self._open = None
+
+    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
+        """Forward one pull request event."""
+        message = signing.pull_request_message(event.delivery_id)
+        body = wire.pull_request_body(event)
+        return await self._post(self._pull_request_url, message, body, wire.pull_request_outcome)
+
+    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
+        """Forward one installation event."""
+        message = signing.installation_message(event.delivery_id)
+        body = wire.installation_body(event)
+        return await self._post(self._installation_url, message, body, wire.installation_outcome)
+
+    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction]:
+        """Lease actions, waiting for some at the backend."""
+        message = signing.claim_message(request.worker_id)
+        body = wire.claim_body(request, wait_s)
+        within = aiohttp.ClientTimeout(total=wait_s + self._request_timeout_s)
+        return await self._post(self._claim_url, message, body, wire.claimed_actions, within=within)
+
+    async def settle(self, settlement: Settlement) -> ActionStatus:
+        """Report a result."""
+        url = URL(f"{self._actions_url}/{settlement.action_id}/result", encoded=True)
+        message = signing.result_message(str(settlement.action_id), settlement.worker_id, settlement.outcome)
+        try:
+            return await self._post(url, message, wire.result_body(settlement), wire.settled_status)
+        except _Missing as exc:
+            raise NotFound(exc.message) from exc
+
+    async def check(self) -> None:
+        """Ask whether the backend can serve. Raises Unavailable that says what it cannot."""
+        try:
+            async with self._session.get(self._ready_url, timeout=self._timeout, allow_redirects=False) as answer:
+                body = await answer.read()
+                self._time.heard(answer.headers.get("Date"))
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise _unreachable(exc) from exc
+        if answer.status != 200:
+            raise Unavailable(f"the backend answers {answer.status}: {body[:200].decode('utf-8', 'replace')}")
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        if self._open is None:
+            raise RuntimeError("BackendClient is used outside of its 'async with'")
+        return self._open
+
+    async def _post(
+        self,
+        url: URL,
+        message: str,
+        body: bytes,
+        decode: Callable[[bytes], T],
+        *,
+        within: aiohttp.ClientTimeout | None = None,
+    ) -> T:
+        headers = self._signer.headers(message, body)
+        try:
+            async with self._session.post(
+                url, data=body, headers=headers, timeout=within or self._timeout, allow_redirects=False
+            ) as answer:
+                raw = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise _unreachable(exc) from exc
+        self._time.heard(answer.headers.get("Date"))
+        if answer.status != 200:
+            raise _error(answer.status, raw, answer.headers.get("Retry-After"))
+        try:
+            return decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+            raise Unavailable(f"the backend's answer is not the contract's: {exc}") from exc
+
+
+class _Missing(Unavailable):
+    """404: an unknown action for a result; for anything else the backend's address is wrong."""
+
+
+def _unreachable(exc: BaseException) -> Unavailable:
+    return Unavailable(f"the backend cannot be reached: {exc or type(exc).__name__}")
+
+
+def _error(status: int, raw: bytes, retry_after: str | None) -> Exception:
+    """The domain's error for an answer that is not 200; whatever the contract does not name is Unavailable."""
+    code, message = wire.error_of(raw)
+    said = message or f"the backend answered {status}"
+    if status in (400, 413):
+        return ValidationError(said)
+    if status in (401, 403):
+        return Forbidden(said)
+    if status == 404:
+        return _Missing(f"{said} (is CENTRALBOT_BACKEND_URL right?)" if code != NotFound.code else said)
+    if status == 409:
+        return ActionNotHeld(said)
+    after = int(retry_after) if retry_after is not None and retry_after.isdecimal() else 1
+    return Unavailable(said, retry_after_s=max(1, min(after, MAX_RETRY_AFTER_S)))

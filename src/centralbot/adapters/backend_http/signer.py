@@ -1,0 +1,33 @@
+"""Signs requests to the backend in the bound form: a fresh nonce each time, the body included (contract section 2)."""
+
+from __future__ import annotations
+
+import os
+
+from centralbot.domain import signing
+from centralbot.ports.driven.clock import Clock
+
+
+class Signer:
+    """Makes the ``x-sitg-*`` headers of one service key. Its repr shows no secret."""
+
+    def __init__(self, *, key_id: str, secret: str, clock: Clock) -> None:
+        self._key_id = key_id
+        self._key = signing.signing_key(secret)
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"Signer(key_id={self._key_id!r})"
+
+    def headers(self, message: str, body: bytes) -> dict[str, str]:
+        """Headers for one attempt to send ``body``; they serve once."""
+        timestamp = str(int(self._clock.now().timestamp()))
+        nonce = os.urandom(16).hex()
+        text = signing.signed_text(timestamp=timestamp, message=message, nonce=nonce, body=body)
+        return {
+            "x-sitg-key-id": self._key_id,
+            "x-sitg-timestamp": timestamp,
+            "x-sitg-nonce": nonce,
+            "x-sitg-signature": signing.internal_signature(self._key, text),
+            "content-type": "application/json",
+        }

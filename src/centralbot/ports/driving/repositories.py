@@ -1,0 +1,134 @@
+"""Brings an installation's full repository list to the backend, outside of the webhook's request.
+
+GitHub's own lists are not to be trusted to be whole: switching from all repositories to a selection sends an empty
+``repositories_removed``, and long lists are cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from centralbot.domain.events import InstallationEvent, RepositoryRef
+from centralbot.ports.driven.backend import EventSink
+from centralbot.ports.driven.clock import Clock, Ids
+from centralbot.ports.driven.github import (
+    GitHubInstallationUnavailable,
+    GitHubRateLimited,
+    GitHubRefused,
+    Installations,
+)
+
+
+class SyncObserver(Protocol):
+    """Is told what became of a repository list. Must not raise."""
+
+    def repositories_synced(self, installation_id: int, *, repositories: int, error: Exception | None) -> None:
+        """The list was brought, or given up for now with ``error`` (``centralbot sync`` repairs it later)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRules:
+    """How often a list is tried, and for how long at most its pauses grow, in seconds."""
+
+    attempts: int = 6
+    max_pause_s: float = 60.0
+    concurrency: int = 4
+
+
+class RepositorySync:
+    """One list at a time per installation: events that come meanwhile are answered by one more pass after it.
+
+    ``backend_now`` is the time that the lists are stamped with, since events are ordered by it on every replica.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: EventSink,
+        installations: Installations,
+        clock: Clock,
+        ids: Ids,
+        backend_now: Callable[[], datetime],
+        observer: SyncObserver,
+        rules: SyncRules | None = None,
+    ) -> None:
+        self._sink = sink
+        self._installations = installations
+        self._clock = clock
+        self._ids = ids
+        self._backend_now = backend_now
+        self._observer = observer
+        self._rules = rules or SyncRules()
+        self._waiting: dict[int, InstallationEvent] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(self._rules.concurrency)
+
+    def schedule(self, event: InstallationEvent) -> None:
+        """Bring the list of the event's installation soon; several events share one pass."""
+        installation_id = event.installation_id
+        self._waiting[installation_id] = event
+        if installation_id not in self._running:
+            self._running[installation_id] = asyncio.create_task(self._run(installation_id))
+
+    async def drain(self, timeout_s: float) -> None:
+        """Give what runs ``timeout_s`` more, then drop it."""
+        tasks = set(self._running.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, installation_id: int) -> None:
+        try:
+            while (event := self._waiting.pop(installation_id, None)) is not None:
+                try:
+                    count = await self._bring(event)
+                except Exception as exc:
+                    self._observer.repositories_synced(installation_id, repositories=0, error=exc)
+                else:
+                    self._observer.repositories_synced(installation_id, repositories=count, error=None)
+        finally:
+            del self._running[installation_id]
+
+    async def _bring(self, event: InstallationEvent) -> int:
+        failures = 0
+        while True:
+            try:
+                async with self._slots:
+                    return await self._bring_once(event)
+            except GitHubRefused:
+                raise
+            except Exception as exc:
+                failures += 1
+                if failures >= self._rules.attempts:
+                    raise
+                pause_s = min(self._rules.max_pause_s, 2.0 ** (failures - 1)) * (0.5 + 0.5 * self._ids.jitter())
+                if isinstance(exc, GitHubRateLimited | GitHubInstallationUnavailable):
+                    pause_s = max(pause_s, exc.pause_s)
+            await self._clock.sleep(pause_s)
+
+    async def _bring_once(self, event: InstallationEvent) -> int:
+        asked_at = self._backend_now()  # before asking: what changes while the pages are read comes as a newer event
+        found = await self._installations.list_repositories(event.installation_id)
+        await self._sink.installation(
+            InstallationEvent(
+                delivery_id=f"{event.delivery_id[:100]}:repositories",
+                event_time=max(event.event_time, asked_at),
+                event_name="installation_repositories",
+                action="added",
+                installation_id=event.installation_id,
+                account_login=event.account_login,
+                account_type=event.account_type,
+                account_id=event.account_id,
+                repository_selection=event.repository_selection,
+                repositories=tuple(RepositoryRef(id=repo.id, full_name=repo.full_name) for repo in found),
+                complete=True,
+            )
+        )
+        return len(found)
