@@ -1,0 +1,118 @@
+"""GitHub's rate limits: is this answer one, and how long to be quiet.
+
+Source: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api and the page on best practices:
+obey ``retry-after``; else wait until ``x-ratelimit-reset`` when nothing remains; else at least a minute, then longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from centralbot.adapters.github.protocol import server_time
+from centralbot.ports.driven.clock import Clock
+from centralbot.ports.driven.github import GitHubRateLimited
+
+FIRST_PAUSE_S: Final = 60.0
+"""What GitHub asks for when it says nothing else."""
+
+MAX_GUESSED_PAUSE_S: Final = 3_600.0
+MAX_TOLD_PAUSE_S: Final = 7_200.0
+"""GitHub's window is an hour; a longer pause can only be a broken header."""
+
+SPREAD_S: Final = 10.0
+"""Most that chance adds, so that replicas and installations do not all come back in the same second."""
+
+_WORDS: Final = ("rate limit", "abuse detection")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """The rate-limit headers of one answer; a missing or malformed one is None. Times are Unix seconds."""
+
+    remaining: int | None
+    reset_at_s: int | None
+    retry_after_s: float | None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], now: datetime) -> RateLimit:
+        return cls(
+            remaining=_whole(headers.get("x-ratelimit-remaining", "")),
+            reset_at_s=_whole(headers.get("x-ratelimit-reset", "")),
+            retry_after_s=_retry_after_s(headers.get("retry-after", ""), now),
+        )
+
+
+def is_rate_limited(status: int, headers: Mapping[str, str], message: str) -> bool:
+    """Whether a refusal is a rate limit: 429, or a 403 that says so in its headers or its words."""
+    if status != 403:
+        return status == 429
+    told = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    return told or any(words in message.lower() for words in _WORDS)
+
+
+def pause_s(headers: Mapping[str, str], *, now: datetime, hits: int, jitter: float) -> float:
+    """Seconds to send nothing. ``hits``: how many limits came before this one without a success in between.
+
+    ``now`` is our clock, used only where GitHub's ``Date`` is missing; ``jitter`` is in [0, 1).
+    """
+    github_now = server_time(headers) or now
+    limit = RateLimit.of(headers, github_now)
+    if limit.retry_after_s is not None:
+        return min(max(limit.retry_after_s, 1.0), MAX_TOLD_PAUSE_S)
+    if limit.remaining == 0 and limit.reset_at_s is not None:
+        until_reset_s = max(limit.reset_at_s - github_now.timestamp(), 1.0)
+        return min(until_reset_s, MAX_TOLD_PAUSE_S) + jitter * SPREAD_S
+    return min(FIRST_PAUSE_S * 2.0 ** min(hits, 30), MAX_GUESSED_PAUSE_S) + jitter * SPREAD_S
+
+
+class Pauses:
+    """Which installations are quiet, in this process. Keys are installation ids; 0 stands for the App itself.
+
+    The outbox tells the other replicas; this stops what this one already holds in its hands.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until_s: dict[int, float] = {}
+        self._hits: dict[int, int] = {}
+
+    def hits(self, key: int) -> int:
+        """Limits met since the last success."""
+        return self._hits.get(key, 0)
+
+    def start(self, key: int, seconds: float) -> None:
+        """A limit was met. One that answers a request already under way lengthens the pause, but counts once."""
+        now_s = self._clock.monotonic_s()
+        if self._until_s.get(key, now_s) <= now_s:
+            self._hits[key] = self.hits(key) + 1
+        self._until_s[key] = max(self._until_s.get(key, now_s), now_s + seconds)
+
+    def succeeded(self, key: int) -> None:
+        """GitHub answers this installation again."""
+        if self._until_s.get(key, 0.0) <= self._clock.monotonic_s():
+            self._until_s.pop(key, None)
+            self._hits.pop(key, None)
+
+    def check(self, key: int) -> None:
+        """Raise GitHubRateLimited with what is left of a pause, without asking GitHub."""
+        left_s = self._until_s.get(key, 0.0) - self._clock.monotonic_s()
+        if key in self._until_s and left_s > 0:
+            raise GitHubRateLimited("GitHub asked this installation to wait", pause_s=left_s, reason="RATE_LIMITED")
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+def _retry_after_s(text: str, now: datetime) -> float | None:
+    """Seconds, or an HTTP date (RFC 9110, 10.2.3)."""
+    if not text or (seconds := _whole(text)) is not None:
+        return None if not text else float(seconds or 0)
+    try:
+        return (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError):
+        return None

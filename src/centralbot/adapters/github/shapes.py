@@ -1,0 +1,151 @@
+"""The parts of GitHub's answers that we read, and the port's values made from them.
+
+Which fields may be missing or null is as in GitHub's OpenAPI description. Fields that are not named are skipped.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from centralbot.adapters.github.protocol import ApiResponse
+from centralbot.ports.driven.github import (
+    GitHubUnavailable,
+    InstallationInfo,
+    PullRequestState,
+    RepositoryName,
+    WebhookDelivery,
+)
+
+T = TypeVar("T")
+
+
+class IdOnly(msgspec.Struct):
+    id: int
+
+
+class App(msgspec.Struct):
+    id: int
+    slug: str | None = None
+
+
+class AccessToken(msgspec.Struct):
+    token: str
+    expires_at: datetime
+
+
+class Author(msgspec.Struct):
+    id: int
+    type: str = "User"
+
+
+class Comment(msgspec.Struct):
+    """``performed_via_github_app`` is null for people and missing from old servers."""
+
+    id: int
+    body: str | None = None
+    user: Author | None = None
+    performed_via_github_app: IdOnly | None = None
+    issue_url: str = ""
+
+
+class _Head(msgspec.Struct):
+    sha: str
+
+
+class _Base(msgspec.Struct):
+    repo: IdOnly
+
+
+class Pull(msgspec.Struct):
+    state: str
+    head: _Head
+    base: _Base
+    user: IdOnly | None = None
+    merged: bool = False
+    draft: bool = False
+    locked: bool = False
+    closed_at: datetime | None = None
+
+    def to_port(self) -> PullRequestState:
+        return PullRequestState(
+            is_open=self.state == "open",
+            merged=self.merged,
+            draft=self.draft,
+            locked=self.locked,
+            author_id=None if self.user is None else self.user.id,
+            head_sha=self.head.sha,
+            closed_at=self.closed_at,
+        )
+
+
+class Repository(msgspec.Struct):
+    id: int
+    full_name: str
+
+
+class RepositoryPage(msgspec.Struct):
+    repositories: list[Repository]
+
+    def to_port(self) -> list[RepositoryName]:
+        return [RepositoryName(id=repo.id, full_name=repo.full_name) for repo in self.repositories]
+
+
+class _Account(msgspec.Struct):
+    """A user, an organization, or an enterprise, which has a slug in place of a login."""
+
+    id: int
+    login: str | None = None
+    slug: str | None = None
+    type: str | None = None
+
+
+class Installation(msgspec.Struct):
+    id: int
+    updated_at: datetime
+    account: _Account | None = None
+    target_type: str | None = None
+    repository_selection: str | None = None
+    suspended_at: datetime | None = None
+
+    def to_port(self) -> InstallationInfo:
+        account = self.account
+        return InstallationInfo(
+            id=self.id,
+            account_id=None if account is None else account.id,
+            account_login=None if account is None else account.login or account.slug,
+            account_type=(account.type if account is not None else None) or self.target_type,
+            repository_selection=self.repository_selection,
+            suspended=self.suspended_at is not None,
+            updated_at=self.updated_at,
+        )
+
+
+class Delivery(msgspec.Struct):
+    id: int
+    guid: str
+    event: str
+    delivered_at: datetime
+    status_code: int
+    action: str | None = None
+
+    def to_port(self) -> WebhookDelivery:
+        return WebhookDelivery(
+            id=self.id,
+            guid=self.guid,
+            event=self.event,
+            action=self.action,
+            delivered_at=self.delivered_at,
+            ok=200 <= self.status_code < 300,
+        )
+
+
+def decode(response: ApiResponse, shape: type[T]) -> T:
+    """Read an answer. GitHubUnavailable when it is not what GitHub documents: cut off, or a proxy's own page."""
+    try:
+        return msgspec.json.decode(response.body, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        message = f"GitHub's answer could not be read: {type(error).__name__}"
+        raise GitHubUnavailable(message, reason="BAD_ANSWER", status=response.status) from error

@@ -1,0 +1,109 @@
+"""GitHub in memory: the ports ``PullRequests``, ``Comments`` and ``Installations`` in one object, and its controls.
+
+The controls are inherited from :class:`~centralbot.adapters.memory.github_world.GitHubWorld`::
+
+    github = MemoryGitHub(clock.now)
+    ref = github.open_pull_request(repo_id=7, author_id=2002)
+    github.fail_next(GitHubUnavailable("502"), after_effect=True)   # the next call works, but says that it did not
+    ...
+    assert [comment.body for comment in github.comments_on(ref)] == [...]
+    assert github.calls == ["create"]                               # every port call, by method name, in order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from centralbot.adapters.memory.github_world import GitHubWorld, MemoryPullRequest
+from centralbot.domain.comments import marker_line
+from centralbot.ports.driven.github import (
+    GitHubRefused,
+    InstallationInfo,
+    PullRequestRef,
+    PullRequestState,
+    RepositoryName,
+    WebhookDelivery,
+)
+
+
+class MemoryGitHub(GitHubWorld):
+    """Pass it wherever one of the three ports is asked for."""
+
+    async def get(self, ref: PullRequestRef) -> PullRequestState:
+        with self.call("get", ref.installation_id):
+            pull = self.pull(ref)
+            return PullRequestState(
+                is_open=pull.is_open,
+                merged=pull.merged,
+                draft=pull.draft,
+                locked=pull.locked,
+                author_id=pull.author_id,
+                head_sha=pull.head_sha,
+                closed_at=pull.closed_at,
+            )
+
+    async def close(self, ref: PullRequestRef) -> None:
+        with self.call("close", ref.installation_id):
+            pull = self._writable(ref)
+            if pull.is_open:
+                pull.is_open, pull.closed_at = False, self.now()
+
+    async def reopen(self, ref: PullRequestRef) -> None:
+        with self.call("reopen", ref.installation_id):
+            pull = self._writable(ref)
+            if not pull.is_open and (pull.merged or not pull.head_exists):
+                raise GitHubRefused("The head branch is gone or was merged", reason="CANNOT_REOPEN", status=422)
+            pull.is_open, pull.closed_at = True, None
+
+    async def create(self, ref: PullRequestRef, body: str) -> int:
+        with self.call("create", ref.installation_id):
+            pull = self._writable(ref)
+            if pull.locked:
+                raise GitHubRefused("The issue is locked", reason="LOCKED", status=403)
+            return self.add_comment(ref, body, author_id=self.bot_user_id)
+
+    async def find_own(self, ref: PullRequestRef, marker: str, *, comment_id: int | None = None) -> int | None:
+        with self.call("find_own", ref.installation_id):
+            line = marker_line(marker)
+            ours = [
+                comment.id
+                for comment in self.pull(ref).comments
+                if comment.author_id == self.bot_user_id and line in comment.body
+            ]
+            return comment_id if comment_id in ours else next(iter(ours), None)
+
+    async def update(self, ref: PullRequestRef, comment_id: int, body: str) -> bool:
+        with self.call("update", ref.installation_id):
+            pull = self._writable(ref)
+            for comment in pull.comments:
+                if comment.id == comment_id and comment.author_id == self.bot_user_id:
+                    comment.body = body
+                    return True
+            return False
+
+    async def list_installations(self) -> Sequence[InstallationInfo]:
+        with self.call("list_installations"):
+            return list(self.installations.values())
+
+    async def list_repositories(self, installation_id: int) -> Sequence[RepositoryName]:
+        with self.call("list_repositories", installation_id):
+            here = [repo for repo in self.repositories.values() if repo.installation_id == installation_id]
+            return [RepositoryName(id=repo.id, full_name=repo.full_name) for repo in here]
+
+    async def list_deliveries(self, *, since: datetime) -> Sequence[WebhookDelivery]:
+        with self.call("list_deliveries"):
+            recent = [delivery for delivery in self.deliveries if delivery.delivered_at >= since]
+            return sorted(recent, key=lambda delivery: (delivery.delivered_at, delivery.id), reverse=True)
+
+    async def redeliver(self, delivery_id: int) -> None:
+        with self.call("redeliver"):
+            if all(delivery.id != delivery_id for delivery in self.deliveries):
+                raise GitHubRefused("Not Found", reason="NOT_FOUND", status=404)
+            self.redelivered.append(delivery_id)
+
+    def _writable(self, ref: PullRequestRef) -> MemoryPullRequest:
+        pull = self.pull(ref)
+        if self.repositories[ref.repo_id].archived:
+            raise GitHubRefused("Repository was archived so is read-only", reason="ARCHIVED", status=403)
+        return pull
