@@ -1,0 +1,75 @@
+"""Migrations on real databases: from nothing, at once, again, and refused."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from centralbot.adapters.postgres.migrate import MigrationReport, SchemaError, migrate, status
+from centralbot.domain.errors import Unavailable
+
+CHILD = """
+import sys
+from centralbot.adapters.postgres.migrate import migrate
+print(len(migrate(sys.argv[1]).applied), "alembic" in sys.modules, "sqlalchemy" in sys.modules)
+"""
+
+
+def run_child(dsn: str) -> str:
+    done = subprocess.run([sys.executable, "-c", CHILD, dsn], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
+def test_four_processes_at_once_on_an_empty_database_apply_each_migration_once(empty_database: str) -> None:
+    """One does the work; the others wait for it and find nothing left."""
+    revisions = status(empty_database).pending
+    with ThreadPoolExecutor(4) as pool:
+        applied = [line.split()[0] for line in pool.map(run_child, [empty_database] * 4)]
+    assert sorted(applied) == ["0", "0", "0", str(len(revisions))]
+    assert status(empty_database).pending == []
+
+
+def test_a_second_migration_does_nothing_and_imports_no_migration_tool(empty_database: str) -> None:
+    """A normal start asks one question of the database."""
+    first = migrate(empty_database)
+    second = migrate(empty_database)
+    assert first.frm is None
+    assert first.applied[0] == "0001_initial"
+    assert second == MigrationReport(frm=first.to, to=first.to, applied=[])
+    assert run_child(empty_database) == "0 False False"
+
+
+def test_a_database_of_a_newer_centralbot_is_refused(empty_database: str) -> None:
+    """Guessing what a newer schema means would risk other people's pull requests."""
+    migrate(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    for use in (migrate, status):
+        with pytest.raises(SchemaError, match=r"revision 9999.*newer"):
+            use(empty_database)
+
+
+def test_waiting_for_another_migration_ends_with_an_explanation(empty_database: str) -> None:
+    """A migration that hangs must not hang every start without a word."""
+    with psycopg.connect(empty_database) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (0x63656E7472616C62,))
+        with pytest.raises(SchemaError, match=r"another process has been migrating this database for more than 0.05 s"):
+            migrate(empty_database, lock_timeout_s=0.05)
+
+
+def test_an_old_server_is_refused(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SQL needs PostgreSQL 15."""
+    monkeypatch.setattr("centralbot.adapters.postgres.migrate.OLDEST_SERVER", 99)
+    with pytest.raises(SchemaError, match=r"PostgreSQL 18 is too old: centralbot needs 99"):
+        migrate(empty_database)
+
+
+def test_a_server_that_does_not_answer_is_unavailable(
+    open_dir_factory: Callable[[], object],
+) -> None:
+    """The reason is libpq's own."""
+    with pytest.raises(Unavailable, match="PostgreSQL does not answer"):
+        migrate(f"postgresql:///x?host={open_dir_factory()}")
