@@ -21,9 +21,12 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_stop = on_stop
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Stop gracefully; a second Ctrl-C at once. uvicorn would raise the signal anew afterwards: no exit code 0."""
         self._on_stop()
-        super().handle_exit(sig, frame)
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
 
     def stop(self) -> None:
         """Stop as SIGTERM does."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from centralbot.domain import comments as texts
-from centralbot.domain.outbox import ActionType, Outcome, Settlement
+from centralbot.domain.outbox import ActionReason, ActionType, Outcome, Settlement
 from centralbot.ports.driven.github import (
     Comments,
     GitHubInstallationUnavailable,
@@ -25,6 +25,9 @@ from centralbot.ports.driven.github import (
 from centralbot.ports.driven.outbox import ClaimedAction
 
 MAX_MESSAGE_CHARS = 300
+
+OPENING = frozenset({ActionReason.VERIFICATION_REQUIRED, ActionReason.CHALLENGE_TIMED_OUT, ActionReason.VERIFIED_LATE})
+"""Reasons of the action that speaks first under its marker. Any other may replace one that has written unnoticed."""
 
 
 class Withheld(Exception):
@@ -62,8 +65,8 @@ class Turn:
 
     @property
     def may_be_said(self) -> bool:
-        """Whether an earlier claim may have posted this marker's comment."""
-        return self.action.attempts > 0 or self.action.comment_id is not None
+        """Whether an earlier claim, of this action or one that it replaced, may have posted this marker's comment."""
+        return self.action.attempts > 0 or self.action.comment_id is not None or self.action.reason not in OPENING
 
     def before_write(self) -> None:
         """Raises Withheld unless the lease has time left; and, once stopping, for an action that wrote nothing yet."""

@@ -11,7 +11,7 @@ from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent
 from centralbot.ports.driven.backend import EventSink
 from centralbot.ports.driven.clock import Clock, Ids
-from centralbot.ports.driving.repositories import RepositorySync
+from centralbot.ports.driving.repositories import RepositorySync, parts
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,22 +46,33 @@ class Forwarder:
         self._ids = ids
         self._budget_s = budget_s
 
-    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
-        """Forward a pull request event. Raises Unavailable when time is up, ValidationError, Forbidden."""
-        return await self._within_budget(self._sink.pull_request, event)
+    async def pull_request(self, event: PullRequestEvent, *, spent_s: float = 0.0) -> PullRequestOutcome:
+        """Forward a pull request event. Raises Unavailable when time is up, ValidationError, Forbidden.
 
-    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
+        ``spent_s``: seconds of the budget that are gone already.
+        """
+        return await self._within_budget(self._sink.pull_request, event, spent_s)
+
+    async def installation(self, event: InstallationEvent, *, spent_s: float = 0.0) -> InstallationOutcome:
         """Forward an installation event and have its full repository list follow. Raises as above."""
-        outcome = await self._within_budget(self._sink.installation, event)
+        outcome = await self._within_budget(self._installation, event, spent_s)
         if outcome.status is not IngestStatus.IGNORED and (event.event_name, event.action) in RESYNC_AFTER:
             self._sync.schedule(event)
         return outcome
 
-    async def _within_budget(self, send: Callable[[T], Awaitable[R]], event: T) -> R:
-        until_s = self._clock.monotonic_s() + self._budget_s
+    async def _installation(self, event: InstallationEvent) -> InstallationOutcome:
+        first, *others = parts(event)
+        outcome = await self._sink.installation(first)
+        for part in others:
+            await self._sink.installation(part)
+        return outcome
+
+    async def _within_budget(self, send: Callable[[T], Awaitable[R]], event: T, spent_s: float) -> R:
+        budget_s = max(1.0, self._budget_s - spent_s)
+        until_s = self._clock.monotonic_s() + budget_s
         failures = 0
         try:
-            async with asyncio.timeout(self._budget_s):
+            async with asyncio.timeout(budget_s):
                 while True:
                     try:
                         return await send(event)
@@ -74,4 +85,4 @@ class Forwarder:
                     failures += 1
                     await self._clock.sleep(pause_s)
         except TimeoutError as exc:
-            raise Unavailable(f"the backend did not answer within {self._budget_s:g} s") from exc
+            raise Unavailable(f"the backend did not answer within {budget_s:g} s") from exc

@@ -7,8 +7,8 @@ GitHub's own lists are not to be trusted to be whole: switching from all reposit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +21,34 @@ from centralbot.ports.driven.github import (
     GitHubRefused,
     Installations,
 )
+
+MAX_NAMED = 4_000
+"""Repositories in one event to the backend, whose limit is 1 MiB a request."""
+
+
+def parts(event: InstallationEvent, size: int = MAX_NAMED) -> Iterator[InstallationEvent]:
+    """The event itself, or several that say the same with at most ``size`` repositories each.
+
+    The first keeps the delivery id. A list in several parts cannot say that what it does not name is gone.
+    """
+    lists = (event.repositories, event.added, event.removed)
+    if sum(map(len, lists)) <= size:
+        yield event
+        return
+    serial = 0
+    for name in ("repositories", "added", "removed"):
+        rows: tuple[RepositoryRef, ...] = getattr(event, name)
+        for start in range(0, len(rows), size):
+            serial += 1
+            delivery_id = event.delivery_id if serial == 1 else f"{event.delivery_id[:110]}:{serial}"
+            bare = replace(event, delivery_id=delivery_id, repositories=(), added=(), removed=(), complete=False)
+            match name:
+                case "repositories":
+                    yield replace(bare, repositories=rows[start : start + size])
+                case "added":
+                    yield replace(bare, added=rows[start : start + size])
+                case _:
+                    yield replace(bare, removed=rows[start : start + size])
 
 
 class SyncObserver(Protocol):
@@ -116,19 +144,17 @@ class RepositorySync:
     async def _bring_once(self, event: InstallationEvent) -> int:
         asked_at = self._backend_now()  # before asking: what changes while the pages are read comes as a newer event
         found = await self._installations.list_repositories(event.installation_id)
-        await self._sink.installation(
-            InstallationEvent(
-                delivery_id=f"{event.delivery_id[:100]}:repositories",
-                event_time=max(event.event_time, asked_at),
-                event_name="installation_repositories",
-                action="added",
-                installation_id=event.installation_id,
-                account_login=event.account_login,
-                account_type=event.account_type,
-                account_id=event.account_id,
-                repository_selection=event.repository_selection,
-                repositories=tuple(RepositoryRef(id=repo.id, full_name=repo.full_name) for repo in found),
-                complete=True,
-            )
+        whole = replace(
+            event,
+            delivery_id=f"{event.delivery_id[:100]}:repositories",
+            event_time=max(event.event_time, asked_at),
+            event_name="installation_repositories",
+            action="added",
+            repositories=tuple(RepositoryRef(id=repo.id, full_name=repo.full_name) for repo in found),
+            added=(),
+            removed=(),
+            complete=True,
         )
+        for part in parts(whole):
+            await self._sink.installation(part)
         return len(found)

@@ -29,7 +29,7 @@ class WorkRules:
     max_in_flight: int = 200
     wait_s: float = 25.0
     margin_s: float = 15.0
-    drain_s: float = 7.0
+    drain_s: float = 6.0
     report_s: float = 1.5
     report_attempts: int = 8
 
@@ -172,7 +172,7 @@ class Executor:
             task.uncancel()
             settlement = turn.not_finished("STOPPING")
         await self._report(action, settlement)
-        if settlement.failure_code == "LEASE_SHORT":
+        if settlement.failure_code == "LEASE_SHORT" and not self._stopping.is_set():
             await self._clock.sleep(1.0)  # the clocks disagree, perhaps: claiming it again at once would spin
 
     async def _report(self, action: ClaimedAction, settlement: Settlement) -> None:

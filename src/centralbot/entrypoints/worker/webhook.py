@@ -1,0 +1,195 @@
+"""``POST /webhooks/github`` (contract section 7) as a raw ASGI handler.
+
+The order matters: body within its limit, then the signature over the raw bytes, then parsing. Nothing of a delivery is
+kept but its normalized event, so a body of 24 MB costs its memory only while it is being read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from centralbot.domain import signing
+from centralbot.domain.errors import CentralbotError, Unavailable, ValidationError
+from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.entrypoints.http import (
+    MIB,
+    ClientGone,
+    PayloadTooLarge,
+    Receive,
+    Scope,
+    Send,
+    error_body,
+    error_parts,
+    header,
+    read_body,
+    send_json,
+)
+from centralbot.entrypoints.worker.metrics import WorkerMetrics
+from centralbot.entrypoints.worker.normalize import Ignored, normalize
+from centralbot.ports.driven.clock import Clock
+from centralbot.ports.driving.forward import Forwarder
+
+log = structlog.get_logger("centralbot.worker")
+
+LIMIT = 25 * MIB
+"""GitHub sends nothing larger."""
+READ_S = 9.0
+"""Later than this GitHub no longer listens."""
+LINGER_S = 2.0
+LARGE = MIB
+LARGE_AT_ONCE = 4
+
+_DELIVERY_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_EVENT = re.compile(rb"[a-z_]{1,64}")
+_IGNORED = {"status": "ignored"}
+
+
+class BadSignature(CentralbotError):
+    """The webhook's signature is missing or not ours."""
+
+    code = "UNAUTHENTICATED"
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """What is known of the request so far, for its one log line."""
+
+    event: str = ""
+    action: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Webhook:
+    """Receives, verifies, normalizes, forwards. ``secrets``: one, or two while rotating."""
+
+    def __init__(
+        self,
+        *,
+        secrets: Sequence[str],
+        forwarder: Forwarder,
+        clock: Clock,
+        now: Callable[[], datetime],
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._secrets = tuple(secrets)
+        self._forwarder = forwarder
+        self._clock = clock
+        self._now = now
+        self._metrics = metrics
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] != "POST":
+            body = error_body("METHOD_NOT_ALLOWED", "use POST")
+            await send_json(send, 405, body, headers=((b"allow", b"POST"),))
+            return
+        began_s = self._clock.monotonic_s()
+        delivery = _Delivery()
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        value: object
+        try:
+            status, value, result = await self._take(scope, receive, delivery, began_s)
+            log.info("webhook.taken", result=result, **delivery.facts)
+        except ClientGone:
+            return
+        except CentralbotError as exc:
+            said = _lost(exc, delivery)
+            status, value, headers = error_parts(said)
+            result = said.code
+            tell = log.warning if status == 503 else log.info
+            tell("webhook.refused", status=status, code=exc.code, error=exc.message, **delivery.facts)
+        except Exception:
+            log.exception("webhook.failed", **delivery.facts)
+            status, value, result = 500, error_body("INTERNAL", "an unexpected error; it is in the log"), "INTERNAL"
+        self._metrics.delivery(delivery.event, delivery.action, result, self._clock.monotonic_s() - began_s)
+        if status == 413:
+            await _send_and_linger(send, receive, value)
+        else:
+            await send_json(send, status, value, headers=headers)
+
+    async def _take(
+        self, scope: Scope, receive: Receive, delivery: _Delivery, began_s: float
+    ) -> tuple[int, object, str]:
+        event = await self._event(scope, receive, delivery)
+        if isinstance(event, Ignored):
+            delivery.action = event.action
+            delivery.facts |= {"action": event.action, "reason": event.reason}
+            return 202, _IGNORED, "ignored"
+        delivery.action = event.action
+        delivery.facts |= {"action": event.action, "installation_id": event.installation_id}
+        spent_s = self._clock.monotonic_s() - began_s
+        if isinstance(event, PullRequestEvent):
+            delivery.facts |= {"repo_id": event.repository.id, "pr_number": event.number}
+            status = (await self._forwarder.pull_request(event, spent_s=spent_s)).status.value
+        else:
+            status = (await self._forwarder.installation(event, spent_s=spent_s)).status.value
+        return 200, {"status": "ok", "ingest_status": status}, status
+
+    async def _event(
+        self, scope: Scope, receive: Receive, delivery: _Delivery
+    ) -> PullRequestEvent | InstallationEvent | Ignored:
+        """Everything that needs the body; it is gone when this returns."""
+        declared = header(scope, b"content-length")
+        if declared is None or not declared.isdigit() or LARGE < int(declared[:20]) <= LIMIT:
+            async with self._large:  # the memory that bodies can take together stays bounded
+                return self._read(scope, await _body(scope, receive), delivery)
+        return self._read(scope, await _body(scope, receive), delivery)
+
+    def _read(self, scope: Scope, body: bytes, delivery: _Delivery) -> PullRequestEvent | InstallationEvent | Ignored:
+        if not signing.webhook_matches(header(scope, b"x-hub-signature-256"), body, self._secrets):
+            raise BadSignature("X-Hub-Signature-256 is missing or does not match; check the webhook secret")
+        delivery_id = header(scope, b"x-github-delivery") or b""
+        if not _DELIVERY_ID.fullmatch(delivery_id):
+            raise ValidationError("X-GitHub-Delivery: expected 1 to 128 printable characters")
+        delivery.facts["delivery_id"] = delivery_id.decode()
+        event = header(scope, b"x-github-event") or b""
+        if not _EVENT.fullmatch(event):
+            raise ValidationError("X-GitHub-Event: expected the name of an event")
+        delivery.event = delivery.facts["github_event"] = event.decode()
+        return normalize(delivery.event, body, delivery_id=delivery_id.decode(), received_at=self._now())
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    try:
+        async with asyncio.timeout(READ_S):
+            return await read_body(scope, receive, limit=LIMIT)
+    except TimeoutError as exc:
+        raise ValidationError(f"the body did not arrive within {READ_S:g} s") from exc
+
+
+def _lost(exc: CentralbotError, delivery: _Delivery) -> CentralbotError:
+    """What GitHub is told. A refusal by our own backend is our fault: failed, so that it can be redelivered."""
+    if isinstance(exc, Unavailable | BadSignature | PayloadTooLarge) or (
+        isinstance(exc, ValidationError) and "installation_id" not in delivery.facts
+    ):
+        return exc
+    log.error("webhook.backend_refused", code=exc.code, error=exc.message, **delivery.facts)
+    return Unavailable("the backend refused the event; the log says why", retry_after_s=60)
+
+
+async def _send_and_linger(send: Send, receive: Receive, value: object) -> None:
+    """Answer 413, then throw away what still comes for a moment.
+
+    Closing at once would reset the connection, and a client that is busy sending would never see the answer.
+    """
+
+    async def keep_open(message: Any) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    await send_json(keep_open, 413, value, headers=((b"connection", b"close"),))
+    try:
+        async with asyncio.timeout(LINGER_S):
+            message = await receive()
+            while message["type"] == "http.request" and message.get("more_body"):
+                message = await receive()
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b""})
