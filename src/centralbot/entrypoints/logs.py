@@ -1,0 +1,98 @@
+"""Logs: one event a line on stderr, JSON for machines or text for a terminal, without secrets and without forgeries."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+Event = MutableMapping[str, Any]
+
+HIDDEN: Final = "[hidden]"
+_SECRET_KEY = re.compile(
+    r"secret|token|authorization|signature|password|private_?key|cookie|^body$|dsn|database_url", re.I
+)
+_SECRET_VALUE = re.compile(
+    r"gh[a-z]_[A-Za-z0-9_]{8,}"  # GitHub's tokens: https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/
+    r"|github_pat_[A-Za-z0-9_]{8,}"
+    r"|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*"  # JWT
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?<=://)[^\s/:@]*:[^\s/@]*(?=@)",  # user and password of a URL
+    re.DOTALL,
+)
+# Control and format characters (terminal escapes, line ends, text that runs backwards) and lone surrogates.
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def configure_logging(
+    format: Literal["json", "console"],
+    level: Literal["debug", "info", "warning", "error"],
+    *,
+    stream: TextIO | None = None,
+) -> None:
+    """Send everything to ``stream`` (stderr): ours from ``level`` up, the libraries' from WARNING up."""
+    target = stream if stream is not None else sys.stderr
+    prepared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _clean,
+    ]
+    renderer: Processor = structlog.processors.JSONRenderer(default=str)
+    if format == "console":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+        )
+    structlog.configure(
+        processors=[*prepared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *prepared, renderer],
+            use_get_message=True,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "litestar", "httpx", "httpcore", "asyncio"):
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+        library.setLevel(logging.WARNING)
+
+
+def _clean(_logger: Any, _method: str, event: Event) -> Event:
+    """Hide what is secret, by name and by looks, and write control characters as escapes."""
+    return {_escape(str(key)): _value(str(key), value) for key, value in event.items()}
+
+
+def _value(key: str, value: Any) -> Any:
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    if _SECRET_KEY.search(key):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {_escape(str(inner)): _value(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_value(key, item) for item in value]
+    text = _SECRET_VALUE.sub(HIDDEN, str(value))
+    # A traceback keeps its lines, indented: what its message holds cannot pass for a line of the log.
+    return "\n    ".join(map(_escape, text.split("\n"))) if key == "exception" else _escape(text)
+
+
+def _escape(text: str) -> str:
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)

@@ -1,0 +1,48 @@
+"""Settings from environment variables, or from the same names in ``.env``; each command loads the parts it needs."""
+
+from centralbot.entrypoints.settings.backend import (
+    ApiSettings,
+    GateSettings,
+    OutboxSettings,
+    load_api_settings,
+    load_gate_settings,
+    load_outbox_settings,
+)
+from centralbot.entrypoints.settings.logging import LogSettings, load_log_settings
+from centralbot.entrypoints.settings.oauth import OAuthSettings, load_oauth_settings
+from centralbot.entrypoints.settings.reader import SettingsError, read_environ
+from centralbot.entrypoints.settings.store import (
+    DatabaseSettings,
+    StoreSettings,
+    load_database_settings,
+    load_store_settings,
+)
+from centralbot.entrypoints.settings.worker import (
+    GitHubAppSettings,
+    WorkerSettings,
+    load_github_app_settings,
+    load_worker_settings,
+)
+
+__all__ = [
+    "ApiSettings",
+    "DatabaseSettings",
+    "GateSettings",
+    "GitHubAppSettings",
+    "LogSettings",
+    "OAuthSettings",
+    "OutboxSettings",
+    "SettingsError",
+    "StoreSettings",
+    "WorkerSettings",
+    "load_api_settings",
+    "load_database_settings",
+    "load_gate_settings",
+    "load_github_app_settings",
+    "load_log_settings",
+    "load_oauth_settings",
+    "load_outbox_settings",
+    "load_store_settings",
+    "load_worker_settings",
+    "read_environ",
+]

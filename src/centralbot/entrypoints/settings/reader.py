@@ -1,0 +1,111 @@
+"""Reading one variable at a time: every error names the variable, what is wrong with it and what to do.
+
+An empty value counts as unset, as in ``NAME=`` of a ``.env`` file. No message repeats a value that may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from centralbot.domain.errors import CentralbotError
+
+
+class SettingsError(CentralbotError):
+    """A setting is missing or wrong. The message is one line and names the variable."""
+
+    code = "SETTINGS"
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(" ".join(f"{name}: {problem}".split()))
+        self.name = name
+
+
+def read_environ(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """``environ`` over what ``.env`` in ``directory`` says. Neither is changed; ``$`` in the file stands for itself."""
+    file = directory / ".env"
+    try:
+        values = dotenv_values(file, interpolate=False) if file.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(str(file), f"cannot be read as UTF-8 text: {error}; repair or remove it") from error
+    return {name: value for name, value in values.items() if value is not None} | dict(environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Typed access to settings by name. Every method raises SettingsError."""
+
+    environ: Mapping[str, str]
+
+    def text(self, name: str) -> str | None:
+        """The value without surrounding blanks; None when unset or empty."""
+        return self.environ.get(name, "").strip() or None
+
+    def required(self, name: str, hint: str) -> str:
+        """A value that must be there; ``hint`` says where to get it."""
+        value = self.text(name)
+        if value is None:
+            raise SettingsError(name, f"is not set; {hint}")
+        return value
+
+    def matching(self, name: str, pattern: str, value: str, description: str) -> str:
+        """``value`` of ``name``, if it is what ``description`` says."""
+        if not re.fullmatch(pattern, value):
+            raise SettingsError(name, f"expected {description}; correct it")
+        return value
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if not re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII) or not low <= int(value) <= high:
+            raise SettingsError(
+                name, f"expected a whole number from {low} to {high}, not {value[:40]!r}; correct or unset it"
+            )
+        return int(value)
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        """A number from ``low`` to ``high``."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value, re.ASCII) or not low <= float(value) <= high:
+            raise SettingsError(
+                name, f"expected a number from {low:g} to {high:g}, not {value[:40]!r}; correct or unset it"
+            )
+        return float(value)
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        """One of ``choices``, in any case."""
+        value = (self.text(name) or default).lower()
+        if value not in choices:
+            raise SettingsError(
+                name, f"expected {', '.join(choices[:-1])} or {choices[-1]}, not {value[:40]!r}; correct it"
+            )
+        return value
+
+    def host(self, name: str, default: str) -> str:
+        """A host name or address to listen on."""
+        return self.matching(
+            name, r"[A-Za-z0-9.:_%-]{1,253}", self.text(name) or default, "a host name or an IP address"
+        )
+
+    def url(self, name: str, default: str) -> str:
+        """An http or https URL, without a slash at its end."""
+        value = (self.text(name) or default).rstrip("/")
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or "@" in parts.netloc or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", value):
+            raise SettingsError(
+                name, "expected a URL such as https://example.org, without user, query or fragment; correct it"
+            )
+        return value
