@@ -9,8 +9,8 @@ from functools import partial
 
 from centralbot.adapters.github import operations
 from centralbot.adapters.github.client import GitHubClient
-from centralbot.adapters.github.shapes import Delivery, Installation, RepositoryPage, decode
-from centralbot.ports.driven.github import InstallationInfo, RepositoryName, WebhookDelivery
+from centralbot.adapters.github.shapes import App, Delivery, Installation, RepositoryPage, decode
+from centralbot.ports.driven.github import AppInfo, InstallationInfo, RepositoryName, WebhookDelivery
 
 
 class GitHubInstallations:
@@ -18,6 +18,9 @@ class GitHubInstallations:
 
     def __init__(self, client: GitHubClient) -> None:
         self._client = client
+
+    async def get_app(self) -> AppInfo:
+        return decode(await self._client.as_app(operations.get_app()), App).to_port()
 
     async def list_installations(self) -> Sequence[InstallationInfo]:
         found: list[InstallationInfo] = []

@@ -12,6 +12,7 @@ import msgspec
 
 from centralbot.adapters.github.protocol import ApiResponse
 from centralbot.ports.driven.github import (
+    AppInfo,
     GitHubUnavailable,
     InstallationInfo,
     PullRequestState,
@@ -29,6 +30,14 @@ class IdOnly(msgspec.Struct):
 class App(msgspec.Struct):
     id: int
     slug: str | None = None
+    name: str | None = None
+    permissions: dict[str, str] = {}
+    events: list[str] = []
+
+    def to_port(self) -> AppInfo:
+        return AppInfo(
+            id=self.id, slug=self.slug, name=self.name, permissions=self.permissions, events=tuple(self.events)
+        )
 
 
 class AccessToken(msgspec.Struct):
@@ -130,6 +139,7 @@ class Delivery(msgspec.Struct):
     delivered_at: datetime
     status_code: int
     action: str | None = None
+    installation_id: int | None = None
 
     def to_port(self) -> WebhookDelivery:
         return WebhookDelivery(
@@ -139,6 +149,7 @@ class Delivery(msgspec.Struct):
             action=self.action,
             delivered_at=self.delivered_at,
             ok=200 <= self.status_code < 300,
+            installation_id=self.installation_id,
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from centralbot.adapters.memory.effects import audit, bury_notice, rechallenge
@@ -15,13 +14,10 @@ from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import Gate, gate_comment
-from centralbot.domain.installation import Installation, InstallationRepository, InstallationStatus
+from centralbot.domain.installation import UNSAID, Installation, InstallationRepository, InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
 from centralbot.domain.policy import RepoConfig
 from centralbot.ports.driven.admin import RepositoryRecord, WhitelistEntry
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""The time of an operator's word: any event of GitHub is newer."""
 
 
 class MemoryRepositories:
@@ -68,7 +64,7 @@ class MemoryRepositories:
         state = self._state
         installation = state.installations.get(installation_id)
         if installation is None:
-            installation = Installation(id=installation_id, status=InstallationStatus.ACTIVE, changed_at=EPOCH)
+            installation = Installation(id=installation_id, status=InstallationStatus.ACTIVE, changed_at=UNSAID)
         if installation.status is InstallationStatus.DELETED:
             raise ValidationError(f"installation {installation_id} was deleted on GitHub; name the current one")
         state.installations[installation_id] = installation
@@ -81,8 +77,11 @@ class MemoryRepositories:
             repo_id=repo_id,
             full_name=full_name,
             active=True,
-            changed_at=EPOCH if known is None else known.changed_at,
+            changed_at=UNSAID if known is None else known.changed_at,
         )
+
+    async def installations(self) -> Sequence[Installation]:
+        return sorted(self._state.installations.values(), key=lambda installation: installation.id)
 
 
 class MemoryWhitelist:
@@ -144,7 +143,7 @@ class MemoryActions:
         audit(state, "action.retried", actor=actor, action=retried, action_id=str(action_id))
         return retried
 
-    async def cancel(self, action_id: UUID, *, actor: str) -> Action:
+    async def cancel(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
         state = self._state
         canceled = outbox.cancel(state.action(action_id), reason="OPERATOR", now=state.now())
         state.put_action(canceled)

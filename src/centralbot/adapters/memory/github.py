@@ -18,6 +18,7 @@ from datetime import datetime
 from centralbot.adapters.memory.github_world import GitHubWorld, MemoryPullRequest
 from centralbot.domain.comments import marker_line
 from centralbot.ports.driven.github import (
+    AppInfo,
     GitHubRefused,
     InstallationInfo,
     PullRequestRef,
@@ -81,6 +82,10 @@ class MemoryGitHub(GitHubWorld):
                     comment.body = body
                     return True
             return False
+
+    async def get_app(self) -> AppInfo:
+        with self.call("get_app"):
+            return self.app
 
     async def list_installations(self) -> Sequence[InstallationInfo]:
         with self.call("list_installations"):

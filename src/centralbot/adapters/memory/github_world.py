@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from centralbot.ports.driven.github import (
+    AppInfo,
     GitHubError,
     GitHubInstallationUnavailable,
     GitHubRefused,
@@ -63,6 +64,13 @@ class GitHubWorld:
     def __init__(self, now: Callable[[], datetime], *, bot_user_id: int = 41_898_282) -> None:
         self.now = now
         self.bot_user_id = bot_user_id
+        self.app = AppInfo(
+            id=7,
+            slug="centralbot",
+            name="centralbot",
+            permissions={"pull_requests": "write", "metadata": "read"},
+            events=("pull_request", "repository"),
+        )
         self.installations: dict[int, InstallationInfo] = {}
         self.repositories: dict[int, MemoryRepository] = {}
         self.deliveries: list[WebhookDelivery] = []

@@ -11,7 +11,8 @@ import msgspec
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import AuditEvent, CancelActions, ChallengeChange, Effects
-from centralbot.domain.events import AuthorAssociation
+from centralbot.domain.events import AccountType, AuthorAssociation, RepositorySelection
+from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome
 from centralbot.domain.policy import Mode, RepoConfig, VerificationKind
 
@@ -107,6 +108,19 @@ def action(row: Sequence[Any]) -> Action:
         failure_code=row[21],
         failure_message=row[22],
         settled_at=row[23],
+    )
+
+
+def installation(row: Sequence[Any]) -> Installation:
+    """A row of id, status, changed_at, account_login, account_type, account_id, repository_selection."""
+    return Installation(
+        id=row[0],
+        status=InstallationStatus(row[1]),
+        changed_at=row[2],
+        account_login=row[3],
+        account_type=None if row[4] is None else AccountType(row[4]),
+        account_id=row[5],
+        repository_selection=None if row[6] is None else RepositorySelection(row[6]),
     )
 
 

@@ -10,14 +10,8 @@ from centralbot.adapters.postgres.database import Connection
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.challenge import CancelReason
 from centralbot.domain.dedup import DUPLICATE_INSTALLATION, InstallationOutcome, SignatureUse
-from centralbot.domain.events import AccountType, InstallationEvent, RepositorySelection
-from centralbot.domain.installation import (
-    Installation,
-    InstallationEffects,
-    InstallationFacts,
-    InstallationRepository,
-    InstallationStatus,
-)
+from centralbot.domain.events import InstallationEvent
+from centralbot.domain.installation import InstallationEffects, InstallationFacts, InstallationRepository
 from centralbot.ports.driven.deliveries import DecideInstallation, SignatureReplayed
 
 
@@ -60,23 +54,9 @@ def _facts(event: InstallationEvent, rows: Sequence[Sequence[Any]]) -> Installat
         if r[9] is not None
     ]
     return InstallationFacts(
-        installation=_installation(rows[0]),
+        installation=None if rows[0][0] is None else codec.installation(rows[0]),
         repositories={row.repo_id: row for row in known if row.installation_id == event.installation_id},
         elsewhere={row.repo_id: row for row in known if row.installation_id != event.installation_id},
-    )
-
-
-def _installation(row: Sequence[Any]) -> Installation | None:
-    if row[0] is None:
-        return None
-    return Installation(
-        id=row[0],
-        status=InstallationStatus(row[1]),
-        changed_at=row[2],
-        account_login=row[3],
-        account_type=None if row[4] is None else AccountType(row[4]),
-        account_id=row[5],
-        repository_selection=None if row[6] is None else RepositorySelection(row[6]),
     )
 
 

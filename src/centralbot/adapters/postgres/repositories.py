@@ -10,7 +10,7 @@ from centralbot.adapters.postgres.database import Connection, Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
-from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.policy import RepoConfig
 from centralbot.ports.driven.admin import RepositoryRecord, WhitelistEntry
 
@@ -61,6 +61,9 @@ class PostgresRepositories:
             await connection.execute(sql("connect_repository"), parameters)
 
         await self._database.run(work)
+
+    async def installations(self) -> Sequence[Installation]:
+        return [codec.installation(row) for row in await self._database.fetch(sql("installations"))]
 
 
 def _record(row: Sequence[Any]) -> RepositoryRecord:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import Gate
-from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus
 from centralbot.domain.policy import RepoConfig
 
@@ -49,6 +49,10 @@ class Repositories(Protocol):
 
         Raises ValidationError for a deleted installation.
         """
+        ...
+
+    async def installations(self) -> Sequence[Installation]:
+        """Every installation ever heard of, deleted ones included, by id."""
         ...
 
 

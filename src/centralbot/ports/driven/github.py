@@ -6,8 +6,8 @@ the :class:`GitHubError` branches below and nothing else; each carries GitHub's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol
 
@@ -46,6 +46,17 @@ class RepositoryName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppInfo:
+    """Our App as GitHub has it: what its owner lets it do (``pull_requests``: ``write``) and the events it gets."""
+
+    id: int
+    slug: str | None
+    name: str | None
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallationInfo:
     """One installation of the App, as GitHub lists it."""
 
@@ -60,7 +71,10 @@ class InstallationInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookDelivery:
-    """One attempt of GitHub to deliver an event. ``guid`` is shared by every attempt of one event; ``ok`` means 2xx."""
+    """One attempt of GitHub to deliver an event. ``guid`` is shared by every attempt of one event; ``ok`` means 2xx.
+
+    ``installation_id`` is None for what concerns no installation.
+    """
 
     id: int
     guid: str
@@ -68,6 +82,7 @@ class WebhookDelivery:
     action: str | None
     delivered_at: datetime
     ok: bool
+    installation_id: int | None = None
 
 
 class GitHubError(CentralbotError):
@@ -150,7 +165,11 @@ class Comments(Protocol):
 
 
 class Installations(Protocol):
-    """The App's installations and the webhook deliveries GitHub remembers."""
+    """The App, its installations and the webhook deliveries GitHub remembers."""
+
+    async def get_app(self) -> AppInfo:
+        """The App that our credentials are of."""
+        ...
 
     async def list_installations(self) -> Sequence[InstallationInfo]:
         """Every installation of the App, suspended ones included, all pages."""
