@@ -1,0 +1,141 @@
+"""The control API under ``/_simulator/``: what a test in another process, the demo or a benchmark does to the world.
+
+``POST /_simulator/<act>`` takes the act's keyword arguments as a JSON object and answers ``{"result": …}``. It demands
+the JSON content type, so that no web page in a browser can reach it without a preflight, which is not answered.
+``GET snapshot``, ``requests`` (``?operation=&installation_id=&since=``), ``faults``, ``health``; ``POST`` and ``DELETE
+faults``; ``DELETE requests``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from .faults import Fault, Faults
+from .http import ApiError, Request, Response, not_found
+from .requests import RequestLog
+from .routing import Services
+from .snapshot import snapshot
+from .state import UnknownThing
+
+Act = Callable[..., Any]
+
+WORLD_ACTS = (
+    "add_organization",
+    "add_user",
+    "add_repository",
+    "set_collaborator",
+    "install",
+    "uninstall",
+    "suspend",
+    "unsuspend",
+    "add_repositories",
+    "remove_repositories",
+    "select_repositories",
+    "select_all_repositories",
+    "set_permissions",
+    "rename_repository",
+    "transfer_repository",
+    "archive",
+    "delete_repository",
+    "open_pull_request",
+    "ready_for_review",
+    "convert_to_draft",
+    "set_draft",
+    "close_pull_request",
+    "merge",
+    "reopen",
+    "push",
+    "synchronize",
+    "delete_head_branch",
+    "label",
+    "unlabel",
+    "lock",
+    "add_comment",
+    "edit_comment",
+    "delete_comment",
+    "delete_user",
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Control:
+    """Maps acts to the methods that do them."""
+
+    services: Services
+    faults: Faults
+    log: RequestLog
+    acts: dict[str, Act] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        services = self.services
+        self.acts = {name: getattr(services.world, name) for name in WORLD_ACTS} | {
+            "deliver": services.deliverer.deliver,
+            "redeliver": services.deliverer.redeliver,
+            "pause_delivery": services.deliverer.pause,
+            "resume_delivery": services.deliverer.resume,
+            "reverse_delivery": services.deliverer.reverse,
+            "discard_delivery": services.deliverer.discard,
+            "configure_delivery": services.deliverer.configure,
+            "set_remaining": services.limits.set_remaining,
+            "set_secondary_limits": services.limits.set_secondary,
+            "revoke_installation_tokens": services.credentials.revoke_installation_tokens,
+            "issue_user_token": services.credentials.issue_user_token,
+        }
+
+    def answer(self, request: Request) -> Response:
+        """Answer one control request. Raises ApiError: 400 bad arguments, 404 unknown act or thing, 415 not JSON."""
+        name = "/".join(request.segments[1:])
+        if request.method == "GET":
+            return self._show(name, request)
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise ApiError(415, "The control API takes application/json only")
+        if name == "faults":
+            return self._change_faults(request)
+        if name == "requests" and request.method == "DELETE":
+            self.log.clear()
+            return Response(200, {"result": None})
+        act = self.acts.get(name)
+        if act is None or request.method != "POST":
+            raise not_found()
+        try:
+            return Response(200, {"result": act(**request.object())})
+        except UnknownThing as exc:
+            raise ApiError(404, str(exc)) from exc
+        except KeyError as exc:
+            raise ApiError(404, f"nothing under {exc}") from exc
+        except (TypeError, ValueError) as exc:
+            raise ApiError(400, f"{name}: {exc}") from exc
+
+    def _show(self, name: str, request: Request) -> Response:
+        if name == "snapshot":
+            return Response(200, snapshot(self.services, self.log))
+        if name == "requests":
+            query = request.query
+            installation = query.get("installation_id", "")
+            since = query.get("since", "")
+            found = self.log.find(
+                operation=query.get("operation"),
+                installation_id=int(installation) if installation.isdecimal() else None,
+                since=int(since) if since.isdecimal() else 0,
+            )
+            return Response(200, {"total": self.log.total, "requests": found})
+        if name == "faults":
+            return Response(200, {"faults": self.faults.active})
+        if name == "health":
+            waiting = len(self.services.deliverer.queue)
+            return Response(200, {"status": "ok", "deliveries_waiting": waiting})
+        raise not_found()
+
+    def _change_faults(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self.faults.clear()
+            return Response(200, {"result": None})
+        try:
+            fault = msgspec.convert(request.object(), Fault)
+        except msgspec.ValidationError as exc:
+            raise ApiError(400, f"fault: {exc}") from exc
+        return Response(201, {"result": self.faults.add(fault)})

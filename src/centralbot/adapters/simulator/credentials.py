@@ -1,0 +1,189 @@
+"""Who may call: the App by its JWT, installations and users by their tokens.
+
+Rules: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .http import ApiError, Request
+from .model import Account, AppInfo, Installation, Repository
+from .pulls import World
+from .state import UnknownThing
+
+TOKEN_LIFETIME_S = 3600
+JWT_LIFETIME_S = 600
+CLOCK_LEEWAY_S = 60
+
+CallerKind = Literal["app", "installation", "user", "anonymous"]
+
+
+def generate_private_key() -> str:
+    """A fresh RSA key in PEM, as GitHub hands one out for an App."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def public_key(private_key_pem: str) -> rsa.RSAPublicKey:
+    """The key that checks what ``private_key_pem`` signed. Raises ValueError when it is no RSA key."""
+    key = serialization.load_pem_private_key(private_key_pem.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("the App's private key must be an RSA key in PEM")
+    return key.public_key()
+
+
+@dataclass(slots=True, kw_only=True)
+class Token:
+    """An installation token. ``repository_ids`` None means all that the installation reaches."""
+
+    installation_id: int
+    permissions: dict[str, str]
+    repository_ids: frozenset[int] | None
+    expires_at: float
+    refusals: list[int] = field(default_factory=list)
+    """Statuses that its first requests get, to play a token that has not reached every replica yet."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Caller:
+    """Who a request comes from, once its credentials have been checked."""
+
+    kind: CallerKind
+    rate_key: str
+    installation: Installation | None = None
+    token: Token | None = None
+    user: Account | None = None
+
+    def may_reach(self, repository: Repository, world: World) -> bool:
+        """Whether this repository exists for the caller; where not, GitHub says 404."""
+        if self.kind == "app":
+            return True
+        if self.installation is not None and self.token is not None:
+            allowed = self.token.repository_ids
+            return world.reaches(self.installation, repository) and (allowed is None or repository.id in allowed)
+        return not repository.private or (self.user is not None and world.role(self.user, repository) != "none")
+
+    def has(self, needed: Mapping[str, str]) -> bool:
+        """Whether an installation token carries all of these permissions."""
+        if self.token is None or self.installation is None:
+            return True
+        levels = {"read": 1, "write": 2, "admin": 3}
+        held = {
+            name: min(levels[level], levels.get(self.installation.permissions.get(name, ""), 0))
+            for name, level in self.token.permissions.items()
+        }
+        return all(held.get(name, 0) >= levels[level] for name, level in needed.items())
+
+
+@dataclass(slots=True, kw_only=True)
+class Credentials:
+    """Checks JWTs, mints and checks tokens."""
+
+    app: AppInfo
+    key: rsa.RSAPublicKey
+    world: World
+    clock: Callable[[], float]
+    tokens: dict[str, Token] = field(default_factory=dict)
+    user_tokens: dict[str, Account] = field(default_factory=dict)
+
+    def mint(
+        self, installation: Installation, permissions: Mapping[str, str], repositories: frozenset[int] | None
+    ) -> str:
+        """A new installation token of today's length, some 520 characters, to be treated as opaque."""
+        self._forget_expired()
+        value = "ghs_" + secrets.token_urlsafe(387)
+        self.tokens[value] = Token(
+            installation_id=installation.id,
+            permissions=dict(permissions),
+            repository_ids=repositories,
+            expires_at=self.clock() + TOKEN_LIFETIME_S,
+        )
+        return value
+
+    def issue_user_token(self, login: str) -> str:
+        """A user token as the web flow would end with."""
+        value = "ghu_" + secrets.token_urlsafe(27)
+        self.user_tokens[value] = self.world.account(login)
+        return value
+
+    def revoke_installation_tokens(self, installation_id: int) -> int:
+        """Make every token of the installation 401 from now on. Returns how many there were."""
+        doomed = [value for value, token in self.tokens.items() if token.installation_id == installation_id]
+        for value in doomed:
+            del self.tokens[value]
+        return len(doomed)
+
+    def installation_id(self, request: Request) -> int | None:
+        """Which installation a request speaks for, without judging it; for faults and the log."""
+        token = self.tokens.get(_bearer(request))
+        return None if token is None else token.installation_id
+
+    def check(self, request: Request) -> Caller:
+        """Who this is. Raises ApiError 401 or 403."""
+        value = _bearer(request)
+        if not value:
+            return Caller(kind="anonymous", rate_key="anonymous")
+        if value.count(".") == 2 and not value.startswith("gh"):
+            self._check_jwt(value)
+            return Caller(kind="app", rate_key="app")
+        user = self.user_tokens.get(value)
+        if user is not None:
+            return Caller(kind="user", rate_key=f"user {user.id}", user=user)
+        token = self.tokens.get(value)
+        if token is None or token.expires_at <= self.clock():
+            raise ApiError(401, "Bad credentials")
+        try:
+            installation = self.world.installation(token.installation_id)
+        except UnknownThing:
+            raise ApiError(401, "Bad credentials") from None
+        if installation.suspended_at is not None:
+            raise ApiError(403, "This installation has been suspended")
+        if token.refusals:
+            status = token.refusals.pop(0)
+            raise ApiError(status, "Bad credentials" if status == 401 else "Resource not accessible by integration")
+        return Caller(
+            kind="installation", rate_key=f"installation {installation.id}", installation=installation, token=token
+        )
+
+    def _check_jwt(self, value: str) -> None:
+        try:
+            claims = jwt.decode(
+                value,
+                self.key,
+                algorithms=["RS256"],
+                # Times are compared below with the simulator's own clock.
+                options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False},
+            )
+        except jwt.InvalidIssuerError:
+            raise ApiError(401, "'Issuer' claim ('iss') must be a string") from None
+        except jwt.PyJWTError:
+            raise ApiError(401, "A JSON web token could not be decoded") from None
+        now, expires_at, issued_at = self.clock(), claims.get("exp"), claims.get("iat")
+        if claims.get("iss") not in (str(self.app.id), self.app.client_id):
+            raise ApiError(401, "'Issuer' claim ('iss') must be an Integer or the client ID of this App")
+        if not isinstance(expires_at, int | float) or expires_at <= now - CLOCK_LEEWAY_S:
+            raise ApiError(401, "'Expiration time' claim ('exp') must be a numeric value in the future")
+        if not isinstance(issued_at, int | float) or issued_at > now + CLOCK_LEEWAY_S:
+            raise ApiError(401, "'Issued at' claim ('iat') must be an Integer in the past")
+        if expires_at > now + JWT_LIFETIME_S + CLOCK_LEEWAY_S or expires_at - issued_at > JWT_LIFETIME_S + 60:
+            raise ApiError(401, "'Expiration time' claim ('exp') is too far in the future")
+
+    def _forget_expired(self) -> None:
+        now = self.clock()
+        for value in [value for value, token in self.tokens.items() if token.expires_at <= now]:
+            del self.tokens[value]
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() in ("bearer", "token") else ""
