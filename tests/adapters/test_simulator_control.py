@@ -32,11 +32,12 @@ async def test_wrong_control_requests_are_told_what_is_wrong() -> None:
                 ("uninstall", {"installation_id": 99}),
                 ("uninstall", {"wrong": 1}),
                 ("faults", {"kind": "nonsense"}),
+                ("faults", {"kind": "drop", "operatoin": "*"}),
             ]
         ]
         async with client.session.post(f"{client.base}/_simulator/uninstall", data=b"{}") as answer:
             statuses.append(answer.status)
-    assert statuses == [404, 404, 400, 400, 415]
+    assert statuses == [404, 404, 400, 400, 400, 415]
 
 
 async def test_the_pages_escape_everything() -> None:

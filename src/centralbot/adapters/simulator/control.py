@@ -134,8 +134,12 @@ class Control:
         if request.method == "DELETE":
             self.faults.clear()
             return Response(200, {"result": None})
+        wanted = request.object()
+        unknown = sorted(set(wanted) - set(Fault.__slots__))
+        if unknown:
+            raise ApiError(400, f"fault: {unknown[0]} is not a field of a fault")
         try:
-            fault = msgspec.convert(request.object(), Fault)
+            fault = msgspec.convert(wanted, Fault)
         except msgspec.ValidationError as exc:
             raise ApiError(400, f"fault: {exc}") from exc
         return Response(201, {"result": self.faults.add(fault)})
