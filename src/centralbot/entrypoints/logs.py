@@ -18,8 +18,8 @@ _SECRET_KEY = re.compile(
     r"secret|token|authorization|signature|password|private_?key|cookie|^body$|dsn|database_url", re.I
 )
 _SECRET_VALUE = re.compile(
-    r"gh[a-z]_[A-Za-z0-9_]{8,}"  # GitHub's tokens: https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/
-    r"|github_pat_[A-Za-z0-9_]{8,}"
+    r"gh[a-z]_[A-Za-z0-9._-]{8,}"  # GitHub's tokens, opaque, dots included
+    r"|github_pat_[A-Za-z0-9._-]{8,}"
     r"|eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*"  # JWT
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|(?<=://)[^\s/:@]*:[^\s/@]*(?=@)",  # user and password of a URL
