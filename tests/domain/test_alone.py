@@ -21,4 +21,4 @@ def test_domain_and_ports_import_with_the_standard_library_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", IMPORT_ALL, str(source)], check=False, capture_output=True, text=True
     )
-    assert (0, "") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
