@@ -1,0 +1,372 @@
+"""Port ``Deliveries``: pull request events, each with one effect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.dedup import SignatureUse
+from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
+from centralbot.domain.gating import Reason
+from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
+from centralbot.domain.policy import Exemption, Mode
+from centralbot.ports.driven.deliveries import SignatureReplayed
+from tests.builders import (
+    AUTHOR,
+    INSTALLATION,
+    MAINTAINER,
+    REPO,
+    a_config,
+    a_pull_request_event,
+    an_installation_event,
+)
+from tests.contracts.driver import COMMENT, UnderTest
+
+ACCEPTED, DUPLICATE, IGNORED = IngestStatus.ACCEPTED, IngestStatus.DUPLICATE, IngestStatus.IGNORED
+USE = SignatureUse(signed_at=1_771_243_200, digest=b"d" * 32)
+
+
+async def test_an_opened_pull_request_gets_a_challenge_and_a_comment(store: UnderTest) -> None:
+    """The main path: one challenge, one queued comment that names it."""
+    await store.connect()
+    outcome = await store.opened()
+    assert (outcome.status, outcome.reason, outcome.enqueued_actions) == (ACCEPTED, Reason.CHALLENGED, 1)
+    assert outcome.challenge_id is not None
+    challenge = await store.store.challenges.get(outcome.challenge_id)
+    assert (challenge.status, challenge.deadline_at) == (ChallengeStatus.PENDING, None)
+    (action,) = await store.claim()
+    assert (action.action_type, action.challenge_id, action.marker, action.reason) == (
+        ActionType.UPSERT_PR_COMMENT,
+        challenge.id,
+        f"centralbot:gate:{challenge.id}",
+        ActionReason.VERIFICATION_REQUIRED,
+    )
+
+
+async def test_the_same_delivery_again_is_a_duplicate_with_its_challenge(store: UnderTest) -> None:
+    """Nothing changes, and the caller learns what the first time produced."""
+    await store.connect()
+    event = a_pull_request_event()
+    first = await store.take(event)
+    again = await store.take(event)
+    assert (again.status, again.challenge_id, again.enqueued_actions) == (DUPLICATE, first.challenge_id, 0)
+    assert len(await store.store.actions.search()) == 1
+
+
+async def test_an_ignored_delivery_again_is_a_duplicate_too(store: UnderTest) -> None:
+    """Taken is taken, whatever came of it."""
+    event = a_pull_request_event()
+    assert [(await store.take(event)).status for _ in range(2)] == [IGNORED, DUPLICATE]
+
+
+async def test_fifty_copies_at_once_have_one_effect(store: UnderTest) -> None:
+    """Fault 6."""
+    await store.connect()
+    event = a_pull_request_event()
+    outcomes = await asyncio.gather(*(store.take(event) for _ in range(50)))
+    assert Counter(outcome.status for outcome in outcomes) == {ACCEPTED: 1, DUPLICATE: 49}
+    assert len({outcome.challenge_id for outcome in outcomes}) == 1
+    assert len(await store.store.actions.search()) == 1
+
+
+async def test_different_deliveries_of_one_pull_request_at_once_make_one_challenge(store: UnderTest) -> None:
+    """Invariant 2 under concurrency."""
+    await store.connect()
+    events = [a_pull_request_event(action) for action in ("opened", "synchronize", "ready_for_review") * 5]
+    outcomes = await asyncio.gather(*(store.take(event) for event in events))
+    assert Counter(outcome.reason for outcome in outcomes) == {Reason.CHALLENGED: 1, Reason.ALREADY_PENDING: 14}
+
+
+async def test_the_same_body_under_a_new_delivery_id_changes_nothing(store: UnderTest) -> None:
+    """Fault 7: no second challenge, no second comment."""
+    await store.connect()
+    first, again = await store.opened(), await store.opened()
+    assert (again.status, again.reason, again.challenge_id) == (ACCEPTED, Reason.ALREADY_PENDING, first.challenge_id)
+    assert len(await store.store.actions.search()) == 1
+
+
+async def test_a_decision_that_raises_takes_nothing(store: UnderTest) -> None:
+    """Fault row 3 of the contract: the same delivery sent again, with the same signature, is processed."""
+    await store.connect()
+    event = a_pull_request_event()
+
+    def broken(facts: object) -> object:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.store.deliveries.take_pull_request(event, broken, use=USE)  # type: ignore[arg-type]
+    assert (await store.take(event, use=USE)).status == ACCEPTED
+
+
+async def test_a_replayed_signature_is_refused_before_anything(store: UnderTest) -> None:
+    """Fault 22: even a new delivery under an old signature changes nothing."""
+    await store.connect()
+    await store.take(a_pull_request_event(), use=USE)
+    other = a_pull_request_event(number=43)
+    with pytest.raises(SignatureReplayed):
+        await store.take(other, use=USE)
+    assert (await store.take(other)).status == ACCEPTED
+
+
+async def test_one_delivery_id_serves_a_pull_request_and_an_installation_event(store: UnderTest) -> None:
+    """The key of a delivery is its id with the event's name."""
+    await store.connect()
+    await store.opened(delivery_id="shared")
+    outcome = await store.install(an_installation_event("unsuspend", delivery_id="shared"))
+    assert outcome.status == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (a_pull_request_event("labeled"), Reason.IRRELEVANT_ACTION),
+        (a_pull_request_event(installation_id=555), Reason.INSTALLATION_NOT_ACTIVE),
+        (a_pull_request_event(repo_id=1), Reason.REPOSITORY_NOT_ACTIVE),
+        (a_pull_request_event(repo_id=2), Reason.MODE_OFF),
+        (a_pull_request_event(repo_id=3), Reason.MODE_OFF),
+        (a_pull_request_event("closed"), Reason.NOTHING_PENDING),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_is_none_of_our_business_is_ignored(
+    store: UnderTest, event: PullRequestEvent, reason: Reason
+) -> None:
+    """Each reason of the contract; repository 2 has no configuration, repository 3 is off."""
+    await store.connect(REPO)
+    await store.install(an_installation_event("added", added=(2, 3), seconds=-900))
+    await store.store.repositories.configure(3, a_config(Mode.OFF), actor="test")
+    outcome = await store.take(event)
+    assert (outcome.status, outcome.reason, outcome.challenge_id) == (IGNORED, reason, None)
+
+
+@pytest.mark.parametrize(("action", "reason"), [("suspend", "SUSPENDED"), ("deleted", "DELETED")])
+async def test_an_inactive_installation_is_ignored(store: UnderTest, action: str, reason: str) -> None:
+    """Suspended or deleted: nothing is decided."""
+    await store.connect()
+    await store.install(an_installation_event(action, seconds=-900))
+    assert (await store.opened()).reason == Reason.INSTALLATION_NOT_ACTIVE
+
+
+async def test_a_repository_that_moved_to_another_installation_is_gated_there_only(store: UnderTest) -> None:
+    """The event's installation is the one that counts."""
+    await store.connect()
+    await store.install(an_installation_event("created", REPO, installation_id=124, seconds=-900))
+    assert (await store.opened()).reason == Reason.REPOSITORY_NOT_ACTIVE
+    assert (await store.opened(installation_id=124)).reason == Reason.CHALLENGED
+
+
+async def test_closing_cancels_the_challenge_and_its_comment(store: UnderTest) -> None:
+    """What was queued and not begun is not done."""
+    await store.connect()
+    challenge = await store.challenged()
+    outcome = await store.take(a_pull_request_event("closed", seconds=1))
+    after = await store.store.challenges.get(challenge.id)
+    assert (outcome.status, outcome.challenge_id, after.status) == (ACCEPTED, challenge.id, ChallengeStatus.CANCELED)
+    assert after.reason == CancelReason.PR_CLOSED
+    assert await store.claim() == []
+
+
+async def test_a_merge_says_so(store: UnderTest) -> None:
+    """A merge is a close with another reason."""
+    await store.connect()
+    challenge = await store.challenged()
+    await store.take(a_pull_request_event("closed", seconds=1, merged=True))
+    assert (await store.store.challenges.get(challenge.id)).reason == CancelReason.PR_MERGED
+
+
+async def test_a_close_after_the_time_out_cancels_the_bots_own(store: UnderTest) -> None:
+    """Fault 34: a human was first, so nothing is left to close."""
+    await store.connect()
+    await store.timed_out()
+    await store.take(a_pull_request_event("closed", seconds=5000))
+    assert (await store.statuses())[-1] == (ActionType.CLOSE_PR_WITH_COMMENT, ActionStatus.CANCELED)
+
+
+@pytest.mark.parametrize("relevant", ["opened", "synchronize", "ready_for_review"])
+async def test_an_event_from_before_the_close_is_stale(store: UnderTest, relevant: str) -> None:
+    """Fault 13: closed arrives before opened, and is remembered though it was ignored."""
+    await store.connect()
+    assert (await store.take(a_pull_request_event("closed", seconds=10))).status == IGNORED
+    outcome = await store.take(a_pull_request_event(relevant, seconds=0))
+    assert (outcome.status, outcome.reason) == (IGNORED, Reason.STALE)
+
+
+async def test_a_close_from_before_the_challenge_does_not_cancel_it(store: UnderTest) -> None:
+    """A late close is not the newest word."""
+    await store.connect()
+    challenge = await store.challenged(seconds=100)
+    outcome = await store.take(a_pull_request_event("closed", seconds=50))
+    assert (outcome.status, outcome.reason) == (IGNORED, Reason.STALE)
+    assert (await store.store.challenges.get(challenge.id)).status == ChallengeStatus.PENDING
+
+
+async def test_a_reopen_by_the_author_starts_anew(store: UnderTest) -> None:
+    """After a close the same pull request gets a second challenge."""
+    await store.connect()
+    first = await store.challenged()
+    await store.take(a_pull_request_event("closed", seconds=10))
+    outcome = await store.take(a_pull_request_event("reopened", seconds=20, sender=AUTHOR))
+    assert outcome.reason == Reason.CHALLENGED
+    assert outcome.challenge_id != first.id
+
+
+async def test_a_reopen_by_a_maintainer_exempts(store: UnderTest) -> None:
+    """Fault 35: the bot does not close again what a maintainer reopened."""
+    await store.connect()
+    await store.timed_out()
+    outcome = await store.take(a_pull_request_event("reopened", seconds=5000, sender=MAINTAINER))
+    assert outcome.challenge_id is not None
+    challenge = await store.store.challenges.get(outcome.challenge_id)
+    assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, Exemption.MAINTAINER_REOPENED)
+
+
+async def test_an_active_challenge_counts_though_a_canceled_one_is_newer(store: UnderTest) -> None:
+    """A late pass makes the first challenge count again; a further event must not add another beside it."""
+    await store.connect()
+    first = await store.timed_out()
+    await store.take(a_pull_request_event("reopened", seconds=4000, sender=AUTHOR))
+    await store.take(a_pull_request_event("closed", seconds=4010))
+    assert (await store.verify(first)).status == ChallengeStatus.VERIFIED
+    outcome = await store.take(a_pull_request_event("reopened", seconds=4020, sender=AUTHOR))
+    assert (outcome.reason, outcome.challenge_id) == (Reason.ALREADY_VERIFIED, first.id)
+
+
+async def test_a_push_moves_the_head_of_a_pending_challenge(store: UnderTest) -> None:
+    """The challenge stays, its head follows."""
+    await store.connect()
+    challenge = await store.challenged()
+    await store.take(a_pull_request_event("synchronize", seconds=5, head_sha="b" * 40))
+    assert (await store.store.challenges.get(challenge.id)).head_sha == "b" * 40
+
+
+class TestDrafts:
+    """Where drafts are gated they are like any other; where they are not, they wait."""
+
+    async def test_a_gated_draft_is_challenged(self, store: UnderTest) -> None:
+        """The default."""
+        await store.connect()
+        assert (await store.opened(is_draft=True)).reason == Reason.CHALLENGED
+
+    async def test_an_ungated_draft_is_ignored_until_it_is_ready(self, store: UnderTest) -> None:
+        """Then it gets its challenge."""
+        await store.connect(config=a_config(draft_prs_gated=False))
+        assert (await store.opened(is_draft=True)).reason == Reason.DRAFT_NOT_GATED
+        ready = await store.take(a_pull_request_event("ready_for_review", seconds=5))
+        assert ready.reason == Reason.CHALLENGED
+
+    async def test_turning_into_an_ungated_draft_cancels(self, store: UnderTest) -> None:
+        """And what was queued with it."""
+        await store.connect(config=a_config(draft_prs_gated=False))
+        challenge = await store.challenged()
+        outcome = await store.take(a_pull_request_event("converted_to_draft", seconds=5, is_draft=True))
+        after = await store.store.challenges.get(challenge.id)
+        assert (outcome.reason, after.status, after.reason) == (
+            Reason.DRAFTED,
+            ChallengeStatus.CANCELED,
+            CancelReason.DRAFTED,
+        )
+        assert await store.claim() == []
+
+
+class TestExemptions:
+    """Who need not pass."""
+
+    async def test_a_whitelisted_author_is_told(self, store: UnderTest) -> None:
+        """By id, whatever the login is now."""
+        await store.connect()
+        await store.store.whitelist.add(REPO, Actor(id=AUTHOR.id, login="old-name"), actor="test")
+        outcome = await store.opened()
+        assert outcome.challenge_id is not None
+        challenge = await store.store.challenges.get(outcome.challenge_id)
+        assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, Exemption.WHITELISTED)
+        assert [action.reason for action in await store.claim()] == [ActionReason.EXEMPT]
+
+    async def test_a_whitelist_counts_in_its_repository_only(self, store: UnderTest) -> None:
+        """Elsewhere the author is nobody special."""
+        await store.connect(REPO, 1000)
+        await store.store.whitelist.add(1000, AUTHOR, actor="test")
+        assert (await store.opened()).reason == Reason.CHALLENGED
+
+    @pytest.mark.parametrize(
+        ("fields", "why"),
+        [
+            ({"author": Actor(id=7, login="renovate[bot]")}, Exemption.BOT),
+            ({"author_type": UserType.BOT}, Exemption.BOT),
+            ({"author_association": AuthorAssociation.MEMBER}, Exemption.ASSOCIATION),
+            ({"author": Actor(id=10137, login="ghost")}, Exemption.GHOST),
+        ],
+    )
+    async def test_bots_members_and_ghosts_pass_without_noise(
+        self, store: UnderTest, fields: dict[str, object], why: Exemption
+    ) -> None:
+        """Fault 31: recorded, but nothing is said."""
+        await store.connect()
+        outcome = await store.opened(**fields)
+        assert outcome.challenge_id is not None
+        challenge = await store.store.challenges.get(outcome.challenge_id)
+        assert (challenge.status, challenge.reason, outcome.enqueued_actions) == (ChallengeStatus.EXEMPT, why, 0)
+
+    async def test_an_exempt_pull_request_stays_exempt(self, store: UnderTest) -> None:
+        """A push does not ask again."""
+        await store.connect()
+        first = await store.opened(author_type=UserType.BOT)
+        again = await store.take(a_pull_request_event("synchronize", seconds=5))
+        assert (again.reason, again.challenge_id) == (Reason.ALREADY_EXEMPT, first.challenge_id)
+
+
+async def test_shadow_records_and_says_nothing(store: UnderTest) -> None:
+    """The clock of what would have happened starts at once."""
+    await store.connect(config=a_config(Mode.SHADOW))
+    outcome = await store.opened()
+    assert outcome.challenge_id is not None
+    challenge = await store.store.challenges.get(outcome.challenge_id)
+    assert (outcome.enqueued_actions, challenge.deadline_at is None) == (0, False)
+    await store.advance(challenge.window_s + 1)
+    assert await store.sweep() == (1, 0)
+    assert await store.store.actions.search() == []
+
+
+async def test_a_verified_pull_request_is_left_alone(store: UnderTest) -> None:
+    """Later pushes do not ask again."""
+    await store.connect()
+    challenge = await store.noticed()
+    await store.verify(challenge)
+    again = await store.take(a_pull_request_event("synchronize", seconds=5))
+    assert (again.reason, again.challenge_id) == (Reason.ALREADY_VERIFIED, challenge.id)
+
+
+async def test_a_new_configuration_reaches_new_challenges_only(store: UnderTest) -> None:
+    """A pending challenge keeps the window that its author was told."""
+    await store.connect()
+    old = await store.challenged()
+    await store.store.repositories.configure(REPO, a_config(window_s=60), actor="test")
+    new = await store.challenged(43)
+    assert [(await store.store.challenges.get(c.id)).window_s for c in (old, new)] == [1800, 60]
+
+
+async def test_what_a_delivery_did_is_on_record(store: UnderTest) -> None:
+    """Who, what and by which delivery."""
+    await store.connect()
+    outcome = await store.opened(delivery_id="guid-1", sender=AUTHOR)
+    assert outcome.challenge_id is not None
+    (entry,) = await store.store.challenges.history(outcome.challenge_id)
+    assert (entry.event, entry.actor, entry.installation_id, entry.detail["delivery_id"]) == (
+        "challenge.created",
+        f"github:{AUTHOR.id}",
+        INSTALLATION,
+        "guid-1",
+    )
+
+
+async def test_a_posted_comment_is_known_to_the_next_one(store: UnderTest) -> None:
+    """The rewrite was queued while the first was on its way, and still finds the comment by its id."""
+    await store.connect()
+    challenge = await store.challenged()
+    (first,) = await store.claim()
+    await store.verify(challenge)
+    await store.settle(first, comment_id=COMMENT)
+    (second,) = await store.claim()
+    assert (second.marker, second.comment_id) == (first.marker, COMMENT)
