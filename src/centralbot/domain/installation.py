@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from centralbot.domain.dedup import InstallationOutcome
@@ -42,6 +42,10 @@ RELEVANT: Mapping[str, frozenset[str]] = {
     "installation_repositories": frozenset({"added", "removed"}),
     "repository": frozenset({"renamed", "transferred"}),
 }
+
+
+UNSAID = datetime(1970, 1, 1, tzinfo=UTC)
+"""``changed_at`` of an installation whose status no event has said yet: any that does is newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +117,10 @@ def _installation(event: InstallationEvent, known: Installation | None) -> Insta
     """The installation after the event: names are refreshed, the status moves unless a newer event set it."""
     lifecycle = LifecycleEvent(event.action) if event.event_name == "installation" else None
     if known is None:
-        status = S.ACTIVE if lifecycle is None else TRANSITIONS[S.ACTIVE][lifecycle]
-        known = Installation(id=event.installation_id, status=status, changed_at=event.event_time)
+        known = Installation(id=event.installation_id, status=S.ACTIVE, changed_at=UNSAID)
+        if lifecycle is not None:
+            status = TRANSITIONS[S.ACTIVE][lifecycle]
+            known = replace(known, status=status, changed_at=event.event_time)
     elif lifecycle is E.DELETE or (lifecycle is not None and event.event_time >= known.changed_at):
         known = replace(
             known, status=TRANSITIONS[known.status][lifecycle], changed_at=max(known.changed_at, event.event_time)
