@@ -45,7 +45,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateFacts:
-    """What the store knows when it decides. ``challenge`` is the pull request's newest one, active or not.
+    """What the store knows when it decides. ``challenge`` is the pull request's active one, else its newest.
 
     ``config`` is None where the repository has none; ``now`` is the store's clock.
     """

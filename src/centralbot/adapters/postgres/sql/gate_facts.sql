@@ -1,4 +1,5 @@
--- Everything that deciding a batch of pull request deliveries needs; locks the newest challenge of each pull request.
+-- Everything that deciding a batch of pull request deliveries needs; locks the challenge that counts of each pull request:
+-- the active one, else the newest (a late pass makes an older one active again).
 -- One row per event, by its number i. The caller holds the locks of lock_keys.
 with e as materialized (
   select * from json_to_recordset(%(events)s::json) as t(
@@ -9,7 +10,7 @@ newest as materialized (
    where c.id = any(array(
      select x.id from e cross join lateral (
        select p.id from pr_challenges p where p.repo_id = e.repo_id and p.pr_number = e.pr_number
-        order by p.created_at desc limit 1) x))
+        order by p.status in ('PENDING', 'VERIFIED', 'EXEMPT') desc, p.created_at desc limit 1) x))
      for update of c)
 select e.i, clock_timestamp() as now, i.status as installation_status, coalesce(r.active, false) as repository_active,
        w.github_user_id is not null as whitelisted,
@@ -21,10 +22,20 @@ select e.i, clock_timestamp() as now, i.status as installation_status, coalesce(
        cfg.verification as cfg_verification, cfg.exempt_associations, cfg.exempt_bots, cfg.comment_on_exempt,
        c.*
   from e
-  left join github_installations i on i.installation_id = e.installation_id
-  left join github_installation_repositories r on r.installation_id = e.installation_id and r.repo_id = e.repo_id
-  left join repo_configs cfg on cfg.repo_id = e.repo_id
-  left join repo_whitelist w on w.repo_id = e.repo_id and w.github_user_id = e.author_id
-  left join github_event_deliveries d on d.delivery_id = e.delivery_id and d.event_name = 'pull_request'
-  left join internal_request_replays rp on rp.signed_at = e.signed_at and rp.digest = decode(e.digest, 'hex')
+  -- Each a lateral look-up with a limit: so its plan stays an index probe, also when it was made on empty tables.
+  left join lateral (
+    select x.status from github_installations x where x.installation_id = e.installation_id limit 1) i on true
+  left join lateral (
+    select x.active from github_installation_repositories x
+     where x.installation_id = e.installation_id and x.repo_id = e.repo_id limit 1) r on true
+  left join lateral (select * from repo_configs x where x.repo_id = e.repo_id limit 1) cfg on true
+  left join lateral (
+    select x.github_user_id from repo_whitelist x
+     where x.repo_id = e.repo_id and x.github_user_id = e.author_id limit 1) w on true
+  left join lateral (
+    select x.status, x.challenge_id from github_event_deliveries x
+     where x.delivery_id = e.delivery_id and x.event_name = 'pull_request' limit 1) d on true
+  left join lateral (
+    select x.signed_at from internal_request_replays x
+     where x.signed_at = e.signed_at and x.digest = decode(e.digest, 'hex') limit 1) rp on true
   left join newest c on c.repo_id = e.repo_id and c.pr_number = e.pr_number
