@@ -11,7 +11,7 @@ from centralbot.adapters.memory.effects import audit, bury_notice, rechallenge
 from centralbot.adapters.memory.state import State
 from centralbot.domain import outbox, verdicts
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
-from centralbot.domain.errors import ValidationError
+from centralbot.domain.errors import IllegalTransition, ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import Gate, gate_comment
 from centralbot.domain.installation import UNSAID, Installation, InstallationRepository, InstallationStatus
@@ -145,7 +145,10 @@ class MemoryActions:
 
     async def cancel(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
         state = self._state
-        canceled = outbox.cancel(state.action(action_id), reason="OPERATOR", now=state.now())
+        action = state.action(action_id)
+        if state.is_live(action):
+            raise IllegalTransition(machine="action", state=action.status, event="cancel")
+        canceled = outbox.cancel(action, reason="OPERATOR", now=state.now())
         state.put_action(canceled)
         audit(state, "action.canceled", actor=actor, action=canceled, action_id=str(action_id))
         bury_notice(state, canceled)

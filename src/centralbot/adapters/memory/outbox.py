@@ -33,7 +33,7 @@ class MemoryOutbox:
         claimed = []
         for action in self._chosen(request):
             leased = outbox.claim(
-                replace(action, comment_id=self._comment_id(action)),
+                self._refreshed(action),
                 worker_id=request.worker_id,
                 token=state.ids.new_id(),
                 lease_s=state.rules.lease_s,
@@ -107,12 +107,16 @@ class MemoryOutbox:
             and state.paused_until.get(action.installation_id, now) <= now
         )
 
-    def _comment_id(self, action: Action) -> int | None:
-        """The gate comment may have been posted after this action was queued."""
+    def _refreshed(self, action: Action) -> Action:
+        """Since it was queued the repository may have a new name, and its gate comment may have been posted."""
+        row = self._state.repositories.get((action.installation_id, action.repo_id))
         challenge = None if action.challenge_id is None else self._state.challenges.get(action.challenge_id)
-        if challenge is None or action.action_type is not ActionType.UPSERT_PR_COMMENT:
-            return action.comment_id
-        return challenge.gate_comment_id or action.comment_id
+        comment_id = action.comment_id
+        if challenge is not None and action.action_type is ActionType.UPSERT_PR_COMMENT:
+            comment_id = comment_id or challenge.gate_comment_id
+        return replace(
+            action, comment_id=comment_id, repo_full_name=action.repo_full_name if row is None else row.full_name
+        )
 
     def _done(self, action: Action, comment_id: int | None) -> None:
         state = self._state

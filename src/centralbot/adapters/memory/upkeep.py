@@ -34,8 +34,10 @@ class MemoryUpkeep:
         decisions = []
         for _, challenge_id in due:
             challenge = state.challenges[challenge_id]
-            decisions.append(decide(state.facts(challenge), positions[challenge.repo_id]))
-            positions[challenge.repo_id] += 1
+            effects = decide(state.facts(challenge), positions[challenge.repo_id])
+            decisions.append(effects)
+            if effects.changed is None or effects.changed.challenge.status is not ChallengeStatus.EXEMPT:
+                positions[challenge.repo_id] += 1  # who is let in takes no place among the closes
         for effects in decisions:
             apply(state, effects)
         became = Counter(state.challenges[challenge_id].status for _, challenge_id in due)
