@@ -30,17 +30,21 @@ queued as materialized (
   select * from json_to_recordset(%(actions)s::json) as t(
     id uuid, action_type text, installation_id bigint, repo_id bigint, repo_full_name text, pr_number bigint,
     challenge_id uuid, marker text, markdown text, reason text, comment_id bigint, delay_s float8)),
+doomed as materialized (
+  select x.action_id, k.reason
+    from (select t.repo_id, t.pr_number, t.challenge_id, null::text as marker, t.reason
+            from json_to_recordset(%(cancels)s::json) as t(
+              repo_id bigint, pr_number bigint, challenge_id uuid, reason text)
+          union all
+          select n.repo_id, n.pr_number, null, n.marker, 'SUPERSEDED' from queued n) k
+   cross join lateral (
+     select q.action_id from bot_action_queue q
+      where q.repo_id = k.repo_id and q.pr_number = k.pr_number
+        and (q.challenge_id = k.challenge_id or q.marker = k.marker) limit 1000) x),
 gone as (
-  delete from bot_action_queue q using (
-      select t.repo_id, t.pr_number, t.challenge_id, null::text as marker, t.reason
-        from json_to_recordset(%(cancels)s::json) as t(
-          repo_id bigint, pr_number bigint, challenge_id uuid, reason text)
-      union all
-      select n.repo_id, n.pr_number, null, n.marker, 'SUPERSEDED' from queued n) k
-   where q.repo_id = k.repo_id and q.pr_number = k.pr_number
-     and (q.challenge_id = k.challenge_id or q.marker = k.marker)
-     and (q.claim_token is null or q.run_at <= now())
-  returning q.action_id, q.attempts, k.reason),
+  delete from bot_action_queue q
+   where q.action_id = any(array(select action_id from doomed)) and (q.claim_token is null or q.run_at <= now())
+  returning q.action_id, q.attempts, (select min(d.reason) from doomed d where d.action_id = q.action_id) as reason),
 canceled as (
   update bot_actions a
      set settled = 'CANCELED', settled_at = now(), failure_code = g.reason, attempts = g.attempts

@@ -26,7 +26,9 @@ down(installation_id) as (
 lanes as (
   select l.installation_id, %(per_installation)s::int - 1 - f.in_flight as more
     from (select installation_id from up union all select installation_id from down) l
-    join github_installations i on i.installation_id = l.installation_id
+    cross join lateral (
+      select x.status, x.paused_until from github_installations x
+       where x.installation_id = l.installation_id limit 1) i
     cross join lateral (
       select case when %(per_installation)s::int >= 1000000 then 0 else (
         select count(*)::int from bot_action_queue b

@@ -18,7 +18,8 @@ held as materialized (
               when s.outcome = 'RETRYABLE_FAILURE' and q.attempts >= %(max_attempts)s then 'FAILED'
               else 'PENDING' end as status
     from s join bot_action_queue q on q.action_id = s.action_id
-   where q.worker_id = s.worker_id and q.claim_token = coalesce(s.claim_token, q.claim_token)
+   where q.action_id = any(array(select action_id from s))
+     and q.worker_id = s.worker_id and q.claim_token = coalesce(s.claim_token, q.claim_token)
      and (s.signed_at is null or exists (
        select from fresh f where f.signed_at = s.signed_at and f.digest = decode(s.digest, 'hex')))
      for update of q),
@@ -59,18 +60,22 @@ unnoticed as (
    where c.id = any(array(select challenge_id from held where status = 'FAILED' and action_type = 'UPSERT_PR_COMMENT'))
      and c.id = h.challenge_id and c.status = 'PENDING' and c.deadline_at is null
   returning c.id, c.installation_id, c.repo_id, c.pr_number),
+doomed as materialized (
+  select x.action_id, k.reason
+    from (select u.repo_id, u.pr_number, u.id as challenge_id, null::text as action_type, 'NOTICE_FAILED' as reason
+            from unnoticed u
+          union all
+          select h.repo_id, h.pr_number, h.challenge_id, 'REOPEN_PR_WITH_COMMENT', 'NOT_CLOSED_BY_US' from held h
+           where h.status = 'DONE' and h.action_type = 'CLOSE_PR_WITH_COMMENT' and h.comment_id is null) k
+   cross join lateral (
+     select q.action_id from bot_action_queue q
+      where q.repo_id = k.repo_id and q.pr_number = k.pr_number and q.challenge_id = k.challenge_id
+        and (k.action_type is null or q.action_type = k.action_type) limit 1000) x
+   where x.action_id <> all(array(select action_id from held))),
 void as (
-  delete from bot_action_queue q using (
-      select u.repo_id, u.pr_number, u.id as challenge_id, null::text as action_type, 'NOTICE_FAILED' as reason
-        from unnoticed u
-      union all
-      select h.repo_id, h.pr_number, h.challenge_id, 'REOPEN_PR_WITH_COMMENT', 'NOT_CLOSED_BY_US' from held h
-       where h.status = 'DONE' and h.action_type = 'CLOSE_PR_WITH_COMMENT' and h.comment_id is null) k
-   where q.repo_id = k.repo_id and q.pr_number = k.pr_number and q.challenge_id = k.challenge_id
-     and (k.action_type is null or q.action_type = k.action_type)
-     and (q.claim_token is null or q.run_at <= now())
-     and q.action_id <> all(array(select action_id from held))
-  returning q.action_id, q.attempts, k.reason),
+  delete from bot_action_queue q
+   where q.action_id = any(array(select action_id from doomed)) and (q.claim_token is null or q.run_at <= now())
+  returning q.action_id, q.attempts, (select min(d.reason) from doomed d where d.action_id = q.action_id) as reason),
 canceled as (
   update bot_actions a
      set settled = 'CANCELED', settled_at = now(), failure_code = v.reason, attempts = v.attempts
