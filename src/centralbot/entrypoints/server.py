@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
+import socket
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -20,6 +22,18 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen. Raises OSError, where uvicorn would log and leave the process."""
+        log = logging.getLogger("uvicorn.error")
+        log.disabled = True
+        try:
+            await super().startup(sockets)
+        except SystemExit as exc:
+            why = getattr(exc.__context__, "strerror", None) or "it did not start"
+            raise OSError(f"cannot listen on {self.config.host}:{self.config.port}: {why}; choose another") from exc
+        finally:
+            log.disabled = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop gracefully; a second Ctrl-C at once. uvicorn would raise the signal anew afterwards: no exit code 0."""

@@ -21,7 +21,7 @@ from centralbot.entrypoints.api.app import build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
 from centralbot.entrypoints.server import Server, make_server, started
-from centralbot.entrypoints.settings import ApiSettings, GateSettings, OutboxSettings, StoreSettings
+from centralbot.entrypoints.settings import ApiSettings, DatabaseSettings, GateSettings, OutboxSettings, StoreSettings
 from centralbot.ports.driven.outbox import OutboxRules
 from centralbot.ports.driving.ingest import Ingest
 from centralbot.ports.driving.sweep import Sweep
@@ -44,7 +44,7 @@ class Backend:
 
 
 @contextmanager
-def database(settings: StoreSettings) -> Iterator[str]:
+def database(settings: DatabaseSettings) -> Iterator[str]:
     """The store's DSN; without CENTRALBOT_DATABASE_URL that of the embedded server, kept up for the block."""
     if settings.database_url is not None:
         yield settings.database_url
@@ -54,13 +54,13 @@ def database(settings: StoreSettings) -> Iterator[str]:
         yield server.dsn
 
 
-def migrate_database(settings: StoreSettings) -> MigrationReport:
+def migrate_database(settings: DatabaseSettings) -> MigrationReport:
     """Bring the schema to what this centralbot needs."""
     with database(settings) as dsn:
         return migrate(dsn)
 
 
-def schema_status(settings: StoreSettings) -> SchemaStatus:
+def schema_status(settings: DatabaseSettings) -> SchemaStatus:
     """What the schema is at."""
     with database(settings) as dsn:
         return status(dsn)

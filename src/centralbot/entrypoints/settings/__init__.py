@@ -19,8 +19,10 @@ from centralbot.entrypoints.settings.store import (
 )
 from centralbot.entrypoints.settings.worker import (
     GitHubAppSettings,
+    WebhookTarget,
     WorkerSettings,
     load_github_app_settings,
+    load_webhook_target,
     load_worker_settings,
 )
 
@@ -34,6 +36,7 @@ __all__ = [
     "OutboxSettings",
     "SettingsError",
     "StoreSettings",
+    "WebhookTarget",
     "WorkerSettings",
     "load_api_settings",
     "load_database_settings",
@@ -43,6 +46,7 @@ __all__ = [
     "load_oauth_settings",
     "load_outbox_settings",
     "load_store_settings",
+    "load_webhook_target",
     "load_worker_settings",
     "read_environ",
 ]

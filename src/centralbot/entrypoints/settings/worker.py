@@ -45,6 +45,24 @@ class WorkerSettings:
     max_in_flight: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTarget:
+    """A running worker, and what GitHub signs with."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+def load_webhook_target(environ: Mapping[str, str]) -> WebhookTarget:
+    """For sending to the worker that these settings would start. Raises SettingsError."""
+    reader = Reader(environ)
+    host = reader.host("CENTRALBOT_WORKER_HOST", "127.0.0.1")
+    port = reader.integer("CENTRALBOT_WORKER_PORT", 3000, 0, HIGHEST_PORT)
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the reverse of binding to all
+    shown = f"[{reached}]" if ":" in reached else reached
+    return WebhookTarget(url=f"http://{shown}:{port}", secret=_webhook_secrets(reader)[0])
+
+
 def load_worker_settings(environ: Mapping[str, str]) -> WorkerSettings:
     """Raises SettingsError."""
     reader = Reader(environ)

@@ -1,0 +1,111 @@
+"""The commands, and what becomes of their errors: 0 done, 1 failed, 2 wrong usage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from centralbot import __version__
+from centralbot.domain.errors import CentralbotError
+from centralbot.entrypoints.cli import (
+    actions,
+    challenges,
+    db,
+    docs,
+    doctor,
+    keys,
+    replay,
+    repos,
+    serve,
+    sweep,
+    sync,
+    whitelist,
+)
+from centralbot.entrypoints.cli.output import note
+
+WRONG_USAGE = 2
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"centralbot {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """A door in front of your repository's pull requests: a GitHub App whose bot fleet serves every installation.
+
+    Settings are environment variables, or the same names in .env (README, Settings).
+    """
+
+
+def build() -> typer.Typer:
+    """All commands."""
+    app = typer.Typer(
+        name="centralbot",
+        callback=_top,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command("serve-api")(serve.serve_api)
+    app.command("serve-worker")(serve.serve_worker)
+    app.command("sweep")(sweep.sweep)
+    for name, group in (
+        ("db", db.app),
+        ("keys", keys.app),
+        ("repos", repos.app),
+        ("whitelist", whitelist.app),
+        ("actions", actions.app),
+        ("challenges", challenges.app),
+        ("docs", docs.app),
+    ):
+        app.add_typer(group, name=name)
+    app.command("doctor")(doctor.doctor)
+    app.command("sync")(sync.sync)
+    app.command("replay")(replay.replay)
+    return app
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        build()(prog_name="centralbot")
+    except Exception as exc:
+        sys.exit(_explain(exc))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _explain(exc: Exception) -> int:
+    """Say it in one line; the exit code."""
+    while isinstance(exc, ExceptionGroup):
+        exc = exc.exceptions[0]
+    if isinstance(exc, CentralbotError):
+        note(f"error: {_one_line(exc.message)}")
+        return WRONG_USAGE if exc.code == "SETTINGS" else 1
+    if isinstance(exc, OSError):
+        note(f"error: {_one_line(str(exc))}")
+        return 1
+    if os.environ.get("CENTRALBOT_LOG_LEVEL", "").lower() == "debug":
+        import traceback
+
+        traceback.print_exception(exc)
+    note(
+        f"error: unexpected {type(exc).__name__}: {_one_line(str(exc))} (a bug in centralbot; "
+        f"CENTRALBOT_LOG_LEVEL=debug shows where)"
+    )
+    return 1
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:1000]

@@ -1,0 +1,91 @@
+"""Service keys: what a worker signs its requests with."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Annotated
+
+import typer
+
+from centralbot.domain.signing import signing_key
+from centralbot.entrypoints.cli.output import AsJson, as_dict, emit_fields, emit_json, emit_table, fail, note, rfc3339
+from centralbot.entrypoints.cli.running import open_store, run
+
+app = typer.Typer(help="Service keys, with which workers sign.", no_args_is_help=True)
+
+SHORTEST_SECRET = 16
+
+
+def _key_id(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[!-~]{1,128}", value):
+        raise typer.BadParameter("expected 1 to 128 visible ASCII characters")
+    return value
+
+
+def _secret(value: str | None) -> str | None:
+    if value is not None and len(value) < SHORTEST_SECRET:
+        raise typer.BadParameter(f"expected at least {SHORTEST_SECRET} characters; leave it out to have one made")
+    return value
+
+
+@app.command("create")
+def create(
+    key_id: Annotated[str | None, typer.Option(callback=_key_id, help="Its id; made up where not given.")] = None,
+    secret: Annotated[str | None, typer.Option(callback=_secret, help="Its secret; made where not given.")] = None,
+    allow_unbound: Annotated[
+        bool, typer.Option("--allow-unbound", help="Also take signatures without a nonce.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key. Its secret is shown this once and never again."""
+    key_id = key_id or f"bot-{secrets.token_hex(4)}"
+    secret = secret or secrets.token_urlsafe(32)
+
+    async def work() -> None:
+        async with open_store() as backend:
+            await backend.store.keys.create(key_id, signing_key(secret), allow_unbound=allow_unbound)
+
+    run(work())
+    if as_json:
+        emit_json({"key_id": key_id, "secret": secret, "allow_unbound": allow_unbound})
+        return
+    emit_fields({"CENTRALBOT_BOT_KEY_ID": key_id, "CENTRALBOT_BOT_SECRET": secret})
+    note("Set both for the worker. The secret is not shown again.")
+
+
+@app.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """All keys, revoked ones included, without their secrets."""
+
+    async def work() -> None:
+        async with open_store() as backend:
+            found = await backend.store.keys.list()
+        if as_json:
+            emit_json([as_dict(key, "key_id", "allow_unbound", "created_at", "revoked_at") for key in found])
+            return
+        rows = [
+            (key.key_id, "any" if key.allow_unbound else "with nonce", rfc3339(key.created_at), rfc3339(key.revoked_at))
+            for key in found
+        ]
+        emit_table(
+            ("key id", "signatures", "created", "revoked"), rows, empty="no keys; make one: centralbot keys create"
+        )
+
+    run(work())
+
+
+@app.command("revoke")
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Revoke a key, at once and everywhere."""
+
+    async def work() -> bool:
+        async with open_store() as backend:
+            return await backend.store.keys.revoke(key_id)
+
+    if not run(work()):
+        fail(f"there is no active key {key_id!r}; 'centralbot keys list' shows all")
+    if as_json:
+        emit_json({"key_id": key_id, "revoked": True})
+    else:
+        print(f"revoked {key_id}")

@@ -1,0 +1,79 @@
+"""What every command does around its use case: read the settings, set the logs up, run the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from centralbot.entrypoints.roots.backend import Backend
+
+T = TypeVar("T")
+
+
+def read_settings() -> dict[str, str]:
+    """The environment over ``.env`` in the working directory. Raises SettingsError."""
+    from centralbot.entrypoints.settings import read_environ
+
+    return read_environ(os.environ, Path.cwd())
+
+
+def start_logs(environ: dict[str, str], *, quiet: bool) -> None:
+    """Logs on stderr; ``quiet`` leaves warnings only, unless CENTRALBOT_LOG_LEVEL says otherwise."""
+    from centralbot.entrypoints.logs import configure_logging
+    from centralbot.entrypoints.settings import load_log_settings
+
+    settings = load_log_settings(environ, terminal=sys.stderr.isatty())
+    is_chosen = bool(environ.get("CENTRALBOT_LOG_LEVEL", "").strip())
+    configure_logging(settings.format, "warning" if quiet and not is_chosen else settings.level)
+
+
+@asynccontextmanager
+async def open_store(*, quiet: bool = True) -> AsyncIterator[Backend]:
+    """The store and the use cases over it, for a command."""
+    from centralbot.entrypoints.settings import load_gate_settings, load_outbox_settings, load_store_settings
+
+    environ = read_settings()
+    start_logs(environ, quiet=quiet)
+    gate, outbox = load_gate_settings(environ), load_outbox_settings(environ)
+    store = load_store_settings(environ)
+    from centralbot.entrypoints.roots.backend import open_backend
+
+    async with open_backend(store, gate, outbox, max_connections=4) as backend:
+        yield backend
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one command's work."""
+    return asyncio.run(work)
+
+
+def run_server(work: Coroutine[Any, Any, None]) -> None:
+    """Run a server to its end, on uvloop where there is one. SIGTERM before it serves ends it too, without fault."""
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
+def operator() -> str:
+    """Who runs the command, for the audit."""
+    import getpass
+
+    try:
+        return f"operator:{getpass.getuser()}"
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return f"operator:{os.getuid()}"

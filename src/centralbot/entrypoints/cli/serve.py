@@ -1,0 +1,30 @@
+"""The two servers. Both log to stderr, print nothing, and end with 0 on SIGTERM."""
+
+from __future__ import annotations
+
+from centralbot.entrypoints.cli.running import read_settings, run_server, start_logs
+
+
+def serve_api() -> None:
+    """Serve the backend's HTTP side until stopped."""
+    from centralbot.entrypoints import settings
+
+    environ = read_settings()
+    start_logs(environ, quiet=False)
+    gate, outbox = settings.load_gate_settings(environ), settings.load_outbox_settings(environ)
+    api, store = settings.load_api_settings(environ), settings.load_store_settings(environ)
+    from centralbot.entrypoints.roots import backend
+
+    run_server(backend.serve_api(store, gate, outbox, api))
+
+
+def serve_worker() -> None:
+    """Receive GitHub's webhooks and execute claimed actions until stopped."""
+    from centralbot.entrypoints import settings
+
+    environ = read_settings()
+    start_logs(environ, quiet=False)
+    worker, github = settings.load_worker_settings(environ), settings.load_github_app_settings(environ)
+    from centralbot.entrypoints.roots import worker as root
+
+    run_server(root.serve_worker(worker, github))
