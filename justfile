@@ -40,4 +40,4 @@ imports:
 
 # draw the diagrams in docs/ from the transition tables
 docs:
-    {{bin}}/centralbot docs diagrams
+    {{bin}}/centralbot docs diagrams --write

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What the bot has done, will do, or could not do.", no_args_is_help=True)
 
-ActionIds = Annotated[list[UUID], typer.Argument(metavar="ID...", help="Ids as 'actions list' shows them.")]
+ActionIds = Annotated[list[UUID], typer.Argument(metavar="ID", help="Ids as 'actions list' shows them.")]
 Change = Callable[["Backend", UUID], Awaitable[Action]]
 
 COLUMNS = ("id", "type", "status", "attempts", "repository", "pr", "created", "next try", "failure")

@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError
@@ -79,11 +80,25 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        build()(prog_name="centralbot")
+        sys.exit(build()(prog_name="centralbot", standalone_mode=False) or 0)
+    except TyperException as exc:
+        sys.exit(_misused(exc))
     except Exception as exc:
         sys.exit(_explain(exc))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _misused(exc: TyperException) -> int:
+    """Say what is wrong with the command line; help, where nothing but a group was given."""
+    context = getattr(exc, "ctx", None)
+    message = exc.format_message()
+    if context is not None and message == context.get_help():
+        print(message, file=sys.stderr)
+    else:
+        where = "centralbot" if context is None else context.command_path
+        note(f"error: {_one_line(message)} (see '{where} --help')")
+    return exc.exit_code
 
 
 def _explain(exc: Exception) -> int:
