@@ -26,13 +26,14 @@ T = TypeVar("T")
 KEEP_ALIVE_S = 4.0
 """Less than the 5 s after which a common server closes an idle connection: else a request can meet the close."""
 MAX_RETRY_AFTER_S = 3600
+SKEW_THAT_MATTERS_S = 30.0
 
 
 class BackendClient:
     """:class:`EventSink` and :class:`ActionSource` over HTTP. Use it as an async context manager, inside the loop.
 
-    It never retries: whoever calls knows how much time there is. ``request_timeout_s`` bounds one request; a waiting
-    claim gets its ``wait_s`` on top.
+    It repeats a request only where an answer showed that our clock is wrong; whoever calls knows how much time
+    there is. ``request_timeout_s`` bounds one request; a waiting claim gets its ``wait_s`` on top.
     """
 
     def __init__(
@@ -44,8 +45,8 @@ class BackendClient:
         self._claim_url = URL(f"{base}/internal/v2/bot-actions/claim")
         self._ready_url = URL(f"{base}/readyz")
         self._actions_url = f"{base}/internal/v2/bot-actions"
-        self._signer = Signer(key_id=key_id, secret=secret, clock=clock)
         self._time = BackendTime(clock)
+        self._signer = Signer(key_id=key_id, secret=secret, now=self._time.now)
         self.backend_now = self._time.now
         self._request_timeout_s = request_timeout_s
         self._timeout = aiohttp.ClientTimeout(total=request_timeout_s)
@@ -121,6 +122,20 @@ class BackendClient:
         *,
         within: aiohttp.ClientTimeout | None = None,
     ) -> T:
+        believed_s = self._time.offset_s
+        answer, raw = await self._send(url, message, body, within)
+        if answer.status == 403 and abs(self._time.offset_s - believed_s) > SKEW_THAT_MATTERS_S:
+            answer, raw = await self._send(url, message, body, within)  # now signed by the backend's clock
+        if answer.status != 200:
+            raise _error(answer.status, raw, answer.headers.get("Retry-After"))
+        try:
+            return decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+            raise Unavailable(f"the backend's answer is not the contract's: {exc}") from exc
+
+    async def _send(
+        self, url: URL, message: str, body: bytes, within: aiohttp.ClientTimeout | None
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         headers = self._signer.headers(message, body)
         try:
             async with self._session.post(
@@ -130,12 +145,7 @@ class BackendClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise _unreachable(exc) from exc
         self._time.heard(answer.headers.get("Date"))
-        if answer.status != 200:
-            raise _error(answer.status, raw, answer.headers.get("Retry-After"))
-        try:
-            return decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-            raise Unavailable(f"the backend's answer is not the contract's: {exc}") from exc
+        return answer, raw
 
 
 class _Missing(Unavailable):

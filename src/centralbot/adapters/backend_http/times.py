@@ -28,7 +28,7 @@ class BackendTime:
 
     def heard(self, date: str | None) -> None:
         """Take the ``Date`` header of an answer that has just been read; anything unreadable is ignored."""
-        if date is None:
+        if not date:
             return
         if date != self._last_text:
             try:

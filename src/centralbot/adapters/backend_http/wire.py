@@ -129,7 +129,7 @@ class _ResultAnswer(msgspec.Struct):
     status: ActionStatus
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, frozen=True):
     code: str = ""
     message: str = ""
 

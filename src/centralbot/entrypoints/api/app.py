@@ -15,7 +15,7 @@ from centralbot import __version__
 from centralbot.domain.errors import CentralbotError, Unavailable
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.openapi import InternalPathsPlugin
-from centralbot.entrypoints.http import MIB, error_body, error_parts
+from centralbot.entrypoints.http import MIB, error_body, error_parts, send_json
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
 from centralbot.ports.driven.admin import Health
 
@@ -58,10 +58,20 @@ def build_app(internal: Internal, health: Health) -> Litestar:
         "/internal/v2/github/events/pull-request": internal.pull_request,
         "/internal/v2/github/events/installation-sync": internal.installation,
         "/internal/v2/bot-actions/claim": internal.claim,
-        "/internal/v2/bot-actions/{action_id:str}/result": internal.result,
     }
+
+    # A mount, because Litestar 2.25 does not find a raw route with a parameter in its path (KeyError for the method).
+    @asgi("/internal/v2/bot-actions", is_mount=True, copy_scope=False)
+    async def results(scope: Any, receive: Any, send: Any) -> None:
+        match scope["path"].strip("/").split("/"):
+            case [action_id, "result"]:
+                scope["path_params"] = {"action_id": action_id}
+                await internal.result(scope, receive, send)
+            case _:
+                await send_json(send, 404, error_body("NOT_FOUND", "there is no such path"))
+
     return Litestar(
-        route_handlers=[healthz, readyz, metrics, *(_raw(path, handler) for path, handler in hot.items())],
+        route_handlers=[healthz, readyz, metrics, results, *(_raw(path, handler) for path, handler in hot.items())],
         openapi_config=OpenAPIConfig(
             title="centralbot",
             version=__version__,

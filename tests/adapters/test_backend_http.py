@@ -1,0 +1,360 @@
+"""The client of the backend against the real API over real HTTP, and against answers that the API never gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+
+from centralbot.adapters.backend_http import BackendClient
+from centralbot.adapters.backend_http.times import WINDOW_S, BackendTime
+from centralbot.adapters.memory.clock import START, ManualClock
+from centralbot.adapters.memory.store import MemoryStore
+from centralbot.adapters.system import SystemClock, SystemIds
+from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
+from centralbot.domain.events import AccountType, AuthorAssociation, IngestStatus, RepositorySelection, UserType
+from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
+from centralbot.domain.signing import signing_key
+from centralbot.entrypoints.api.app import build_app
+from centralbot.entrypoints.api.internal import Internal
+from centralbot.entrypoints.api.metrics import ApiMetrics
+from centralbot.entrypoints.server import make_server, started
+from centralbot.ports.driven.clock import Clock
+from centralbot.ports.driven.outbox import ClaimedAction, ClaimRequest, OutboxRules
+from centralbot.ports.driving.ingest import Ingest
+from tests.builders import AUTHOR, MAINTAINER, a_config, a_gate, a_pull_request_event, an_installation_event
+
+KEY_ID, SECRET = "key-1", "the key's secret"
+CLAIM = ClaimRequest(worker_id="worker-1", action_types=tuple(ActionType), max_per_installation=1)
+
+
+class Backend:
+    """The real API over the memory store, listening on loopback."""
+
+    def __init__(self, url: str, store: MemoryStore) -> None:
+        self.url = url
+        self.store = store
+
+    def client(self, *, clock: Clock | None = None, **fields: Any) -> BackendClient:
+        given = {"url": self.url, "key_id": KEY_ID, "secret": SECRET, "clock": clock or SystemClock()}
+        return BackendClient(**{**given, **fields})
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    clock, gate = SystemClock(), a_gate(a_config())
+    store = MemoryStore(clock, SystemIds(), OutboxRules(), gate)
+    await store.keys.create(KEY_ID, signing_key(SECRET), allow_unbound=False)
+    internal = Internal(Ingest(store.deliveries, gate), store.outbox, store.keys, clock, ApiMetrics())
+    server = make_server(build_app(internal, store.health), host="127.0.0.1", port=0, on_stop=internal.stopping.set)
+    task = asyncio.create_task(server.serve())
+    await started(server, task)
+    yield Backend(f"http://127.0.0.1:{server.port}", store)
+    server.stop()
+    await task
+
+
+@asynccontextmanager
+async def answering(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], **fields: Any
+) -> AsyncIterator[Any]:
+    """A client of a backend that answers whatever ``handler`` does."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    given = {"url": f"http://{host}:{port}", "key_id": KEY_ID, "secret": SECRET, "clock": SystemClock()}
+    try:
+        async with BackendClient(**{**given, **fields}) as client:
+            yield client
+    finally:
+        await runner.cleanup()
+
+
+async def gated(client: BackendClient) -> ClaimedAction:
+    """Install, open a pull request, claim its gate comment."""
+    await client.installation(an_installation_event("created", 999))
+    await client.pull_request(a_pull_request_event())
+    (action,) = await client.claim(CLAIM)
+    return action
+
+
+def result(action: ClaimedAction, outcome: Outcome = Outcome.SUCCEEDED, **fields: Any) -> Settlement:
+    values = Settlement(
+        action_id=action.id, worker_id="worker-1", outcome=outcome, claim_token=action.claim_token, comment_id=77
+    )
+    return replace(values, **fields)
+
+
+async def test_a_delivery_becomes_an_action_that_is_claimed_and_settled(backend: Backend) -> None:
+    """The whole way of a gate comment through the four endpoints."""
+    async with backend.client() as client:
+        assert (await client.installation(an_installation_event("created", 999))).status is IngestStatus.ACCEPTED
+        outcome = await client.pull_request(a_pull_request_event())
+        assert (outcome.status, outcome.enqueued_actions) == (IngestStatus.ACCEPTED, 1)
+        (action,) = await client.claim(CLAIM)
+        assert (action.action_type, action.repo_id, action.pr_number) == (ActionType.UPSERT_PR_COMMENT, 999, 42)
+        assert (action.challenge_id, action.attempts) == (outcome.challenge_id, 0)
+        assert action.marker == f"centralbot:gate:{outcome.challenge_id}"
+        assert action.lease_expires_at is not None
+        assert await client.settle(result(action)) is ActionStatus.DONE
+        assert await client.settle(result(action)) is ActionStatus.DONE
+
+
+async def test_every_field_of_a_pull_request_event_arrives(backend: Backend) -> None:
+    """The extension fields decide too: a member of the repository is exempt."""
+    event = a_pull_request_event(
+        author_type=UserType.USER,
+        author_association=AuthorAssociation.MEMBER,
+        merged=False,
+        sender=MAINTAINER,
+    )
+    async with backend.client() as client:
+        await client.installation(an_installation_event("created", 999))
+        outcome = await client.pull_request(event)
+    assert outcome.challenge_id is not None
+    challenge = await backend.store.challenges.get(outcome.challenge_id)
+    assert (challenge.author_id, challenge.author_login, challenge.reason) == (
+        AUTHOR.id,
+        AUTHOR.login,
+        "EXEMPT_ASSOCIATION",
+    )
+    assert challenge.event_at == event.updated_at
+
+
+async def test_a_complete_list_drops_what_it_does_not_name(backend: Backend) -> None:
+    """``repositories_complete`` and the account's details travel with an installation event."""
+    async with backend.client() as client:
+        await client.installation(
+            an_installation_event(
+                "created",
+                999,
+                1000,
+                account_type=AccountType.ORGANIZATION,
+                account_id=5,
+                repository_selection=RepositorySelection.ALL,
+            )
+        )
+        outcome = await client.installation(an_installation_event("added", 999, complete=True, seconds=0))
+    assert outcome.updated_repositories == 2
+    assert {repo.repo_id: repo.connected for repo in await backend.store.repositories.list()} == {
+        999: True,
+        1000: False,
+    }
+
+
+async def test_the_same_delivery_twice_is_a_duplicate(backend: Backend) -> None:
+    """A retry is signed afresh, so it is taken as what it is."""
+    event = a_pull_request_event()
+    async with backend.client() as client:
+        await client.installation(an_installation_event("created", 999))
+        await client.pull_request(event)
+        assert (await client.pull_request(event)).status is IngestStatus.DUPLICATE
+
+
+async def test_many_calls_in_one_second_are_told_apart(backend: Backend) -> None:
+    """Fifty equal claims at once are fifty signatures."""
+    async with backend.client() as client:
+        assert await asyncio.gather(*(client.claim(CLAIM) for _ in range(50))) == [[]] * 50
+
+
+async def test_a_waiting_claim_is_answered_when_there_is_something(backend: Backend) -> None:
+    """The long poll brings the action that is queued while it waits."""
+    async with backend.client() as client:
+        await client.installation(an_installation_event("created", 999))
+        waiting = asyncio.create_task(client.claim(CLAIM, wait_s=20))
+        await asyncio.sleep(0.05)
+        await client.pull_request(a_pull_request_event())
+        assert len(await asyncio.wait_for(waiting, 10)) == 1
+
+
+async def test_a_stale_claim_is_not_held(backend: Backend) -> None:
+    """409 comes back as ActionNotHeld."""
+    async with backend.client() as client:
+        action = await gated(client)
+        with pytest.raises(ActionNotHeld):
+            await client.settle(result(action, claim_token=uuid4()))
+
+
+async def test_an_unknown_action_is_not_found(backend: Backend) -> None:
+    """404 on a result comes back as NotFound."""
+    async with backend.client() as client:
+        action = await gated(client)
+        with pytest.raises(NotFound):
+            await client.settle(result(action, action_id=uuid4()))
+
+
+async def test_a_wrong_key_is_forbidden(backend: Backend) -> None:
+    """403 comes back as Forbidden."""
+    async with backend.client(secret="another") as client:
+        with pytest.raises(Forbidden):
+            await client.claim(CLAIM)
+
+
+async def test_a_field_that_the_backend_refuses_is_named(backend: Backend) -> None:
+    """400 comes back as ValidationError with the backend's words."""
+    async with backend.client() as client:
+        with pytest.raises(ValidationError, match=r"head_sha"):
+            await client.pull_request(a_pull_request_event(head_sha="short"))
+
+
+async def test_a_wrong_address_is_unavailable_and_says_what_to_check(backend: Backend) -> None:
+    """A path that is not there means that the setting is wrong, not that an event was refused."""
+    async with backend.client(url=f"{backend.url}/nowhere") as client:
+        with pytest.raises(Unavailable):
+            await client.pull_request(a_pull_request_event())
+
+
+async def test_nobody_listening_is_unavailable(unused_tcp_port: int) -> None:
+    """A refused connection is Unavailable for each call."""
+    async with BackendClient(
+        url=f"http://127.0.0.1:{unused_tcp_port}", key_id=KEY_ID, secret=SECRET, clock=SystemClock()
+    ) as client:
+        with pytest.raises(Unavailable):
+            await client.pull_request(a_pull_request_event())
+        with pytest.raises(Unavailable):
+            await client.check()
+
+
+@pytest.mark.parametrize("ahead_s", [360, -360])
+async def test_a_clock_that_is_six_minutes_off_does_no_harm(backend: Backend, ahead_s: int) -> None:
+    """Requests are signed by the backend's clock as soon as it is known from an answer."""
+
+    class Wrong(SystemClock):
+        def now(self) -> datetime:
+            return super().now() + timedelta(seconds=ahead_s)
+
+    async with backend.client(clock=Wrong()) as client:
+        assert await client.claim(CLAIM) == []
+        assert abs((client.backend_now() - datetime.now(UTC)).total_seconds()) < 5
+
+
+async def test_the_backend_can_be_asked_whether_it_is_ready(backend: Backend) -> None:
+    """``check`` is silent when all is well."""
+    async with backend.client() as client:
+        await client.check()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retry_after_s"),
+    [(503, {"Retry-After": "7"}, 7), (503, {}, 1), (502, {"Retry-After": "soon"}, 1), (500, {}, 1), (302, {}, 1)],
+)
+async def test_answers_of_a_server_in_trouble_are_unavailable(
+    status: int, headers: dict[str, str], retry_after_s: int
+) -> None:
+    """Whatever a proxy or a restarting backend says, the event is to be sent again."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers=headers, text="<html>")
+
+    async with answering(handler) as client:
+        with pytest.raises(Unavailable) as caught:
+            await client.pull_request(a_pull_request_event())
+    assert caught.value.retry_after_s == retry_after_s
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "[]", '{"ingest_status": "PERHAPS"}', "[" * 50_000])
+async def test_an_answer_that_is_not_the_contracts_is_unavailable(text: str) -> None:
+    """200 with something else was not taken for sure."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=text)
+
+    async with answering(handler) as client:
+        with pytest.raises(Unavailable):
+            await client.pull_request(a_pull_request_event())
+
+
+async def test_a_backend_that_does_not_answer_is_unavailable() -> None:
+    """Silence ends after the request's time limit."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with answering(handler, request_timeout_s=0.1) as client:
+        with pytest.raises(Unavailable):
+            await client.claim(CLAIM)
+
+
+async def test_a_plain_backend_is_understood() -> None:
+    """Without the extension fields an action has no token, no lease time and no comment."""
+    row = {
+        "id": str(uuid4()),
+        "action_type": "UPSERT_PR_COMMENT",
+        "installation_id": 123,
+        "github_repo_id": 999,
+        "repo_full_name": "org/repo",
+        "github_pr_number": 42,
+        "challenge_id": None,
+        "payload": {"comment_markdown": "Hi", "comment_marker": "m", "reason": "VERIFICATION_REQUIRED"},
+        "attempts": 0,
+        "created_at": "2026-02-16T12:34:56Z",
+        "something_new": {},
+    }
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"actions": [row]})
+
+    async with answering(handler) as client:
+        (action,) = await client.claim(CLAIM)
+    assert (action.claim_token, action.lease_expires_at, action.comment_id) == (None, None, None)
+
+
+def heard(time: BackendTime, clock: ManualClock, *, old_s: float = 0.0, ahead_s: float = 0.0) -> None:
+    """An answer read now that was sent ``old_s`` ago by a backend whose clock is ``ahead_s`` ahead."""
+    sent = clock.now() + timedelta(seconds=ahead_s - old_s)
+    time.heard(sent.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+
+
+def test_before_any_answer_the_backend_is_believed_to_have_our_time() -> None:
+    """There is nothing better to go by."""
+    assert BackendTime(ManualClock()).now() == START
+
+
+def test_the_backends_clock_is_followed() -> None:
+    """An answer from six minutes ahead moves our idea of the backend's time."""
+    clock = ManualClock()
+    time = BackendTime(clock)
+    heard(time, clock, ahead_s=360)
+    assert time.offset_s == 360
+
+
+@pytest.mark.parametrize("stopped_s", [30.0, WINDOW_S + 1, 600.0])
+def test_an_answer_from_before_a_stop_does_not_turn_the_clock_back(stopped_s: float) -> None:
+    """It lay in a socket's buffer while we were stopped: it must not make an old lease look fresh."""
+    clock = ManualClock()
+    time = BackendTime(clock)
+    heard(time, clock)
+    clock.advance(stopped_s)
+    heard(time, clock, old_s=stopped_s)
+    assert time.offset_s == 0
+
+
+def test_a_clock_that_was_set_back_is_noticed_and_an_old_offset_fades() -> None:
+    """Two windows later only what was heard since counts."""
+    clock = ManualClock()
+    time = BackendTime(clock)
+    heard(time, clock, ahead_s=360)
+    for _ in range(3):
+        clock.advance(WINDOW_S + 1)
+        heard(time, clock)
+    assert time.offset_s == 0
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Mon, 99 Feb 2026 12:00:00 GMT"])
+def test_a_date_that_cannot_be_read_is_ignored(date: str | None) -> None:
+    """Some proxies send none, or nonsense."""
+    time = BackendTime(ManualClock())
+    time.heard(date)
+    assert time.offset_s == 0
