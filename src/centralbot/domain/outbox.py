@@ -261,6 +261,13 @@ def settle(action: Action, settlement: Settlement, *, max_attempts: int, jitter:
         last_worker_id=settlement.worker_id,
         failure_code=settlement.failure_code,
         failure_message=settlement.failure_message,
-        comment_id=settlement.comment_id or action.comment_id,
+        comment_id=_comment_after(action, settlement, status),
         settled_at=now if status in SETTLED else None,
     )
+
+
+def _comment_after(action: Action, settlement: Settlement, status: ActionStatus) -> int | None:
+    """The comment to look for next time. A finished close keeps only what its own result says: that we closed it."""
+    if status is S.DONE and action.action_type is ActionType.CLOSE_PR_WITH_COMMENT:
+        return settlement.comment_id
+    return settlement.comment_id or action.comment_id

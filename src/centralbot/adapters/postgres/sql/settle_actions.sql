@@ -40,9 +40,17 @@ done as (
   update bot_actions a
      set settled = h.status, settled_at = now(), attempts = h.attempts, worker_id = h.worker_id,
          claim_token = h.token, outcome = h.outcome, failure_code = h.failure_code,
-         failure_message = h.failure_message, comment_id = coalesce(h.comment_id, a.comment_id)
+         failure_message = h.failure_message,
+         comment_id = case when h.status = 'DONE' and a.action_type = 'CLOSE_PR_WITH_COMMENT' then h.comment_id
+                           else coalesce(h.comment_id, a.comment_id) end
     from held h
    where a.id = any(array(select action_id from held where status <> 'PENDING')) and a.id = h.action_id),
+-- Said but not finished (a rate limit between the comment and the close): the next claim must find that comment.
+said as (
+  update bot_actions a set comment_id = h.comment_id
+    from held h
+   where a.id = any(array(select action_id from held where status = 'PENDING' and comment_id is not null))
+     and a.id = h.action_id),
 -- Invariant 1: the clock starts when the gate comment is known to be posted.
 noticed as (
   update pr_challenges c
