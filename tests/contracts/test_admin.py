@@ -1,0 +1,258 @@
+"""The operators' ports: repositories, whitelists, actions."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.errors import IllegalTransition, NotFound, ValidationError
+from centralbot.domain.events import Actor, AuthorAssociation
+from centralbot.domain.gating import Reason
+from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.outbox import Action, ActionStatus, Outcome
+from centralbot.domain.policy import Mode, VerificationKind
+from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event
+from tests.contracts.driver import COMMENT, RULES, UnderTest
+
+
+class TestRepositories:
+    """Port ``Repositories``."""
+
+    async def test_a_configuration_comes_back_as_it_was_set(self, store: UnderTest) -> None:
+        """Every field; the repository need not be known otherwise."""
+        config = a_config(
+            Mode.SHADOW,
+            draft_prs_gated=False,
+            window_s=61,
+            verification=(VerificationKind.ATTESTATION,),
+            exempt_associations=frozenset({AuthorAssociation.OWNER}),
+            exempt_bots=False,
+            comment_on_exempt=False,
+        )
+        await store.store.repositories.configure(5, config, actor="test")
+        record = await store.store.repositories.get(5)
+        assert record is not None
+        assert (record.config, record.full_name, record.installation_id, record.connected) == (
+            config,
+            None,
+            None,
+            False,
+        )
+
+    async def test_what_was_never_heard_of_is_none(self, store: UnderTest) -> None:
+        """Neither synced nor configured."""
+        assert await store.store.repositories.get(5) is None
+
+    async def test_the_list_is_by_name(self, store: UnderTest) -> None:
+        """Configured ones without a name come along."""
+        await store.connect(3, 1, 2)
+        await store.store.repositories.configure(9, a_config(), actor="test")
+        listed = await store.store.repositories.list()
+        assert [r.repo_id for r in listed if r.full_name] == [1, 2, 3]
+        assert {r.repo_id for r in listed} == {1, 2, 3, 9}
+
+    async def test_an_operator_can_connect_without_github(self, store: UnderTest) -> None:
+        """The bot gates it at once."""
+        await store.store.repositories.configure(REPO, a_config(), actor="test")
+        await store.store.repositories.connect(REPO, installation_id=INSTALLATION, full_name="org/by-hand")
+        record = await store.store.repositories.get(REPO)
+        assert record is not None
+        assert (record.connected, record.installation_status, record.full_name) == (
+            True,
+            InstallationStatus.ACTIVE,
+            "org/by-hand",
+        )
+        assert (await store.opened()).reason == Reason.CHALLENGED
+
+    async def test_any_event_overrides_the_operator(self, store: UnderTest) -> None:
+        """Even one from long ago."""
+        await store.store.repositories.connect(REPO, installation_id=INSTALLATION, full_name="org/by-hand")
+        await store.install(an_installation_event("removed", removed=(REPO,), seconds=-1_000_000))
+        record = await store.store.repositories.get(REPO)
+        assert record is not None
+        assert record.connected is False
+
+    async def test_a_suspension_from_long_ago_overrides_the_operator(self, store: UnderTest) -> None:
+        """GitHub knows better."""
+        await store.store.repositories.connect(REPO, installation_id=INSTALLATION, full_name="org/by-hand")
+        await store.install(an_installation_event("suspend", seconds=-1_000_000))
+        assert (await store.opened()).reason == Reason.INSTALLATION_NOT_ACTIVE
+
+    async def test_a_deleted_installation_cannot_be_connected(self, store: UnderTest) -> None:
+        """It is final."""
+        await store.install(an_installation_event("deleted"))
+        with pytest.raises(ValidationError):
+            await store.store.repositories.connect(REPO, installation_id=INSTALLATION, full_name="org/repo")
+
+    async def test_connecting_elsewhere_leaves_the_old_installation(self, store: UnderTest) -> None:
+        """A repository is in one installation at a time."""
+        await store.connect()
+        await store.store.repositories.connect(REPO, installation_id=124, full_name="org/repo")
+        record = await store.store.repositories.get(REPO)
+        assert record is not None
+        assert (record.installation_id, record.connected) == (124, True)
+
+
+class TestWhitelist:
+    """Port ``Whitelist``."""
+
+    async def test_entries_are_by_login_and_refreshed(self, store: UnderTest) -> None:
+        """The id is the key, the login is for display."""
+        whitelist = store.store.whitelist
+        for user in (Actor(id=2, login="bob"), Actor(id=1, login="zoe"), Actor(id=1, login="alice")):
+            await whitelist.add(REPO, user, actor="test")
+        assert [entry.user for entry in await whitelist.entries(REPO)] == [
+            Actor(id=1, login="alice"),
+            Actor(id=2, login="bob"),
+        ]
+        assert await whitelist.entries(REPO + 1) == []
+
+    async def test_removing_says_whether_there_was_one(self, store: UnderTest) -> None:
+        """True, then False."""
+        await store.store.whitelist.add(REPO, Actor(id=2, login="bob"), actor="test")
+        assert [await store.store.whitelist.remove(REPO, 2, actor="test") for _ in range(2)] == [True, False]
+        assert await store.store.whitelist.entries(REPO) == []
+
+
+class TestActions:
+    """Port ``Actions``."""
+
+    async def dead(self, store: UnderTest) -> Action:
+        """A gate comment that failed for good."""
+        await store.connect()
+        await store.challenged()
+        (action,) = await store.claim()
+        await store.settle(action, Outcome.FAILED, failure_code="LOCKED", failure_message="issue is locked")
+        return await store.action(action.id)
+
+    async def test_search_pages_newest_first(self, store: UnderTest) -> None:
+        """By status."""
+        await store.connect()
+        for number in range(1, 6):
+            await store.opened(number)
+        await store.claim(limit=1)
+        first = await store.store.actions.search(limit=2)
+        second = await store.store.actions.search(limit=9, before=first[-1].id)
+        assert [a.pr_number for a in (*first, *second)] == [5, 4, 3, 2, 1]
+        pending = await store.store.actions.search(status=ActionStatus.PENDING)
+        assert [a.pr_number for a in pending] == [5, 4, 3, 2]
+
+    async def test_a_dead_one_is_kept_with_its_reason(self, store: UnderTest) -> None:
+        """Visible to an operator."""
+        action = await self.dead(store)
+        found = await store.store.actions.search(status=ActionStatus.FAILED)
+        assert [(a.id, a.failure_code, a.failure_message) for a in found] == [(action.id, "LOCKED", "issue is locked")]
+
+    async def test_a_retry_renews_the_challenge_that_went_with_the_comment(self, store: UnderTest) -> None:
+        """Its author gets the whole window from the comment on."""
+        action = await self.dead(store)
+        retried = await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+        assert (retried.id, retried.status, retried.attempts) == (action.id, ActionStatus.PENDING, 0)
+        assert retried.challenge_id is not None
+        assert retried.challenge_id != action.challenge_id
+        renewed = await store.store.challenges.get(retried.challenge_id)
+        assert (renewed.status, renewed.deadline_at, retried.marker) == (
+            ChallengeStatus.PENDING,
+            None,
+            f"centralbot:gate:{renewed.id}",
+        )
+        assert str(renewed.id) in retried.markdown
+        assert [a.id for a in await store.run_all()] == [action.id]
+        assert (await store.store.challenges.get(renewed.id)).deadline_at is not None
+
+    async def test_a_retry_renews_nothing_when_something_newer_counts(self, store: UnderTest) -> None:
+        """One active challenge per pull request."""
+        action = await self.dead(store)
+        newer = await store.opened(seconds=5)
+        retried = await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+        assert retried.challenge_id == action.challenge_id
+        assert newer.reason == Reason.CHALLENGED
+
+    async def test_a_retry_gives_fresh_attempts(self, store: UnderTest) -> None:
+        """As many as at first."""
+        await store.connect()
+        await store.timed_out()
+        for _ in range(RULES.max_attempts):
+            (close,) = await store.claim()
+            await store.settle(close, Outcome.RETRYABLE_FAILURE)
+            await store.advance(3600)
+        assert await store.claim() == []
+        await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
+        assert [(a.id, a.attempts) for a in await store.claim()] == [(close.id, 1)]
+
+    async def test_only_a_dead_one_can_be_retried(self, store: UnderTest) -> None:
+        """Pending, claimed and done cannot."""
+        await store.connect()
+        await store.opened()
+        (action,) = await store.store.actions.search()
+        with pytest.raises(IllegalTransition):
+            await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+        await store.run_all()
+        with pytest.raises(IllegalTransition):
+            await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+
+    async def test_an_unknown_one_is_not_found(self, store: UnderTest) -> None:
+        """Retrying or canceling."""
+        with pytest.raises(NotFound):
+            await store.store.actions.retry(uuid4(), gate=store.gate, actor="ops")
+        with pytest.raises(NotFound):
+            await store.store.actions.cancel(uuid4(), gate=store.gate, actor="ops")
+
+    async def test_a_canceled_one_is_never_handed_out(self, store: UnderTest) -> None:
+        """It says who wanted that."""
+        await store.connect()
+        await store.timed_out()
+        (close,) = await store.store.actions.search(status=ActionStatus.PENDING)
+        canceled = await store.store.actions.cancel(close.id, gate=store.gate, actor="ops")
+        assert (canceled.status, canceled.failure_code) == (ActionStatus.CANCELED, "OPERATOR")
+        assert await store.claim() == []
+
+    async def test_canceling_the_notice_cancels_its_challenge(self, store: UnderTest) -> None:
+        """Invariant 1: a comment that will never be posted leaves nobody pending for ever."""
+        await store.connect()
+        challenge = await store.challenged()
+        (action,) = await store.store.actions.search()
+        await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+        after = await store.store.challenges.get(challenge.id)
+        assert (after.status, after.reason) == (ChallengeStatus.CANCELED, CancelReason.NOTICE_FAILED)
+
+    async def test_neither_a_live_nor_a_done_one_can_be_canceled(self, store: UnderTest) -> None:
+        """Somebody is at it, or it has happened."""
+        await store.connect()
+        await store.opened()
+        (action,) = await store.claim()
+        with pytest.raises(IllegalTransition):
+            await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+        assert await store.settle(action) == ActionStatus.DONE
+        with pytest.raises(IllegalTransition):
+            await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+
+    async def test_a_dead_one_can_be_canceled(self, store: UnderTest) -> None:
+        """So that it no longer shows as a problem."""
+        action = await self.dead(store)
+        canceled = await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+        assert canceled.status == ActionStatus.CANCELED
+
+
+async def test_what_was_dead_does_not_hold_its_pull_request_back(store: UnderTest) -> None:
+    """A dead letter is settled: what follows goes on."""
+    await store.connect()
+    challenge = await store.noticed()
+    await store.extend(challenge)
+    (rewrite,) = await store.claim()
+    await store.settle(rewrite, Outcome.FAILED)
+    await store.verify(challenge)
+    assert [a.reason for a in await store.run_all()] == ["VERIFIED"]
+
+
+async def test_a_reopened_pull_request_after_a_canceled_notice_is_challenged_again(store: UnderTest) -> None:
+    """The cancellation did not exempt anybody."""
+    await store.connect()
+    challenge = await store.challenged()
+    (action,) = await store.claim()
+    await store.settle(action, Outcome.FAILED, comment_id=COMMENT)
+    outcome = await store.take(a_pull_request_event("synchronize", seconds=60))
+    assert outcome.reason == Reason.CHALLENGED
+    assert outcome.challenge_id != challenge.id
