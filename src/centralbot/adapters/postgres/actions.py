@@ -15,7 +15,7 @@ from centralbot.domain.effects import NOTHING, AuditEvent, Effects
 from centralbot.domain.errors import IllegalTransition, NotFound
 from centralbot.domain.gating import Gate
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
-from centralbot.domain.verdicts import renewed
+from centralbot.domain.verdicts import ChallengeFacts, on_notice_failed, renewed
 
 
 class PostgresActions:
@@ -65,7 +65,8 @@ class PostgresActions:
             if not await (await connection.execute(sql("cancel_action"), {"action_id": action_id})).fetchall():
                 raise IllegalTransition(machine="action", state=action.status, event="cancel")
             now = await _now(connection)
-            await _audit(connection, gate, action, "action.canceled", now=now, actor=actor)
+            more = await _notice_lost(connection, gate, action)
+            await _audit(connection, gate, action, "action.canceled", now=now, actor=actor, more=more)
             return await _read(connection, action_id)
 
         return await self._database.run(work)
@@ -105,6 +106,17 @@ async def _read(connection: Connection, action_id: UUID) -> Action:
 async def _locked(connection: Connection, action_id: UUID) -> Action:
     await connection.execute(sql("lock_action"), {"id": action_id})
     return await _read(connection, action_id)
+
+
+async def _notice_lost(connection: Connection, gate: Gate, action: Action) -> Effects:
+    """A gate comment that will never be posted cancels the challenge that nobody was told of (invariant 1)."""
+    if action.action_type is not ActionType.UPSERT_PR_COMMENT or action.challenge_id is None:
+        return NOTHING
+    cursor = await connection.execute(sql("challenge_facts"), {"challenge_id": action.challenge_id})
+    row = await cursor.fetchone()
+    if row is None:
+        return NOTHING
+    return on_notice_failed(gate, ChallengeFacts(now=row[0], challenge=codec.challenge(row[4:])))
 
 
 async def _unnoticed(connection: Connection, action: Action) -> Challenge | None:
