@@ -5,6 +5,7 @@ databases from one migrated template. The last process out stops the server; the
 directory.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
