@@ -129,7 +129,7 @@ def test_what_is_set_is_taken(part: str, name: str, value: str, field: str, expe
     [
         ("store", "CENTRALBOT_DATABASE_URL", "postgresql//u:pw@h", "is not a PostgreSQL connection string"),
         ("store", "CENTRALBOT_SECRET_KEY", "", "is not set, and CENTRALBOT_DATABASE_URL is"),
-        ("store", "CENTRALBOT_SECRET_KEY", "short", "has 5 characters; use at least 32"),
+        ("store", "CENTRALBOT_SECRET_KEY", "short", "has 5 characters; use at least 16"),
         ("api", "CENTRALBOT_API_HOST", "a b", "expected a host name"),
         ("api", "CENTRALBOT_API_PORT", "65536", "expected a whole number from 0 to 65535, not '65536'"),
         ("api", "CENTRALBOT_API_PORT", "8080.0", "expected a whole number"),

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from centralbot.domain.events import GHOST_USER_ID, AuthorAssociation, PullRequestEvent, UserType
 
-MIN_WINDOW_S = 60
+MIN_WINDOW_S = 1
 MAX_WINDOW_S = 30 * 86_400
 
 

@@ -14,7 +14,7 @@ from centralbot.entrypoints.cli.running import open_store, run
 
 app = typer.Typer(help="Service keys, with which workers sign.", no_args_is_help=True)
 
-SHORTEST_SECRET = 16
+GOOD_SECRET_CHARS = 32
 
 
 def _key_id(value: str | None) -> str | None:
@@ -24,8 +24,8 @@ def _key_id(value: str | None) -> str | None:
 
 
 def _secret(value: str | None) -> str | None:
-    if value is not None and len(value) < SHORTEST_SECRET:
-        raise typer.BadParameter(f"expected at least {SHORTEST_SECRET} characters; leave it out to have one made")
+    if value is not None and not value.strip():
+        raise typer.BadParameter("expected a secret; leave the option out to have one made")
     return value
 
 
@@ -51,6 +51,8 @@ def create(
         emit_json({"key_id": key_id, "secret": secret, "allow_unbound": allow_unbound})
         return
     emit_fields({"CENTRALBOT_BOT_KEY_ID": key_id, "CENTRALBOT_BOT_SECRET": secret})
+    if len(secret) < GOOD_SECRET_CHARS:
+        note(f"This secret is short: prefer {GOOD_SECRET_CHARS} or more random characters.")
     note("Set both for the worker. The secret is not shown again.")
 
 

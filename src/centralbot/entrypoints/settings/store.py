@@ -13,7 +13,7 @@ import platformdirs
 from centralbot.entrypoints.settings.reader import Reader, SettingsError
 
 SECRET_KEY = "CENTRALBOT_SECRET_KEY"  # noqa: S105 - a name
-SHORTEST_SECRET_KEY = 32
+SHORTEST_SECRET_KEY = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

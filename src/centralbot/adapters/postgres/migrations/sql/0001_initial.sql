@@ -52,7 +52,7 @@ create table repo_configs (
   repo_id             bigint primary key check (repo_id > 0),
   mode                text not null check (mode in ('off', 'shadow', 'enforce')),
   draft_prs_gated     boolean not null,
-  window_s            integer not null check (window_s between 60 and 2592000),
+  window_s            integer not null check (window_s between 1 and 2592000),
   verification        text[] not null,
   exempt_associations text[] not null,
   exempt_bots         boolean not null,
