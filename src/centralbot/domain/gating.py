@@ -125,7 +125,7 @@ def _gate(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoCon
     else:  # nobody is told anything, so the clock of what would have happened starts here
         challenge = replace(challenge, deadline_at=facts.now + timedelta(seconds=challenge.window_s))
     audit = _audit(gate, event, facts, "challenge.created", challenge.id, mode=config.mode.value)
-    effects = Effects(created=challenge, actions=actions, audit=(audit,))
+    effects = Effects(created=challenge, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.CHALLENGED, challenge_id=challenge.id, effects=effects)
 
 
@@ -148,8 +148,15 @@ def _exempt(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoC
         if config.comment_on_exempt and why is Exemption.WHITELISTED and not after.is_shadow:
             actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
         audit = _audit(gate, event, facts, "challenge.exempted", after.id, why=why.value)
-        effects = Effects(created=after, actions=actions, audit=(audit,))
+        effects = Effects(created=after, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.EXEMPT, challenge_id=after.id, effects=effects)
+
+
+def _replaced(current: Challenge | None) -> CancelActions | None:
+    """A timed-out challenge may still have its close queued: it must not hit what a new challenge decides."""
+    if current is None or current.status is not ChallengeStatus.TIMED_OUT_CLOSED:
+        return None
+    return CancelActions.of(current, "CHALLENGE_REPLACED")
 
 
 def _cancel(gate: Gate, event: PullRequestEvent, facts: GateFacts, why: CancelReason, reason: Reason) -> Decision:
