@@ -1,6 +1,7 @@
 """Internal auth: the bot's HMAC over what a request means (contract section 2).
 
-Every failure is the same 403, so that nobody can probe which part failed.
+Every failure is the same 403, so that nobody can probe which part failed. An unknown key is refused no earlier than
+a wrong signature: else a malformed body would tell which keys exist.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ _PREFIX = PREFIX.encode()
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request claims: checked for form, key and time, not yet for its signature."""
+    """What a request claims: checked for form and time, not yet for its signature.
 
-    key: ServiceKey
+    ``key`` is None where no active key of that id takes this form of signature.
+    """
+
+    key: ServiceKey | None
     timestamp: str
     nonce: str | None
     digest: bytes
@@ -39,7 +43,7 @@ def refused() -> Forbidden:
 
 
 async def credentials(scope: Scope, keys: ServiceKeys, clock: Clock) -> Credentials:
-    """The request's credentials. Raises Forbidden for missing, malformed, unknown, revoked or stale ones."""
+    """The request's credentials. Raises Forbidden for missing, malformed or stale ones."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         field = _NAMES.get(name)
@@ -57,19 +61,18 @@ async def credentials(scope: Scope, keys: ServiceKeys, clock: Clock) -> Credenti
     except ValueError:
         raise refused() from None
     key_id = found.get("key_id", "")
-    key = await keys.find_active(key_id) if key_id and "\0" not in key_id else None
-    if key is None or len(digest) != 32:
+    if not key_id or "\0" in key_id or len(digest) != 32 or (nonce is not None and not NONCE.fullmatch(nonce)):
         raise refused()
-    if nonce is None and not key.allow_unbound:
-        raise refused()
-    if nonce is not None and not NONCE.fullmatch(nonce):
-        raise refused()
+    key = await keys.find_active(key_id)
+    if key is not None and nonce is None and not key.allow_unbound:
+        key = None
     return Credentials(key, timestamp, nonce, digest)
 
 
 def verify(given: Credentials, message: str, body: bytes) -> SignatureUse:
     """Check the signature over ``message`` (and ``body``, in the bound form). Raises Forbidden."""
     text = signed_text(timestamp=given.timestamp, message=message, nonce=given.nonce, body=body)
-    if not hmac.compare_digest(internal_digest(given.key.signing_key, text), given.digest):
+    signing_key = bytes(32) if given.key is None else given.key.signing_key
+    if not hmac.compare_digest(internal_digest(signing_key, text), given.digest) or given.key is None:
         raise refused()
     return SignatureUse(signed_at=int(given.timestamp), digest=given.digest)
