@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -30,7 +31,8 @@ class Server(uvicorn.Server):
         try:
             await super().startup(sockets)
         except SystemExit as exc:
-            why = getattr(exc.__context__, "strerror", None) or "it did not start"
+            cause = exc.__context__
+            why = os.strerror(cause.errno) if isinstance(cause, OSError) and (cause.errno or 0) > 0 else str(cause)
             raise OSError(f"cannot listen on {self.config.host}:{self.config.port}: {why}; choose another") from exc
         finally:
             log.disabled = False

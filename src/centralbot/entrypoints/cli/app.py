@@ -106,7 +106,8 @@ def _explain(exc: Exception) -> int:
     while isinstance(exc, ExceptionGroup):
         exc = exc.exceptions[0]
     if isinstance(exc, CentralbotError):
-        note(f"error: {_one_line(exc.message)}")
+        hint = "; 'centralbot doctor' checks what GitHub lets us do" if exc.code.startswith("GITHUB_") else ""
+        note(f"error: {_one_line(exc.message)}{hint}")
         return WRONG_USAGE if exc.code == "SETTINGS" else 1
     if isinstance(exc, OSError):
         note(f"error: {_one_line(str(exc))}")

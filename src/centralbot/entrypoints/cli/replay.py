@@ -17,7 +17,7 @@ SHOWN = 2000
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The payload, as sent.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="The payload, as sent.")],
     event: Annotated[str, typer.Option(help="Its event, such as pull_request.")],
     url: Annotated[str | None, typer.Option(help="The worker; by default as CENTRALBOT_WORKER_* say.")] = None,
     delivery_id: Annotated[str | None, typer.Option(help="Its delivery id; a new one by default.")] = None,

@@ -1,0 +1,155 @@
+"""Commands over the store: schema, keys, repositories, whitelists."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import psycopg
+
+from tests.entrypoints.commands import SECRET_KEY, Cli
+
+DEFAULTS = {
+    "mode": "off",
+    "draft_prs_gated": True,
+    "window_s": 1800,
+    "verification": ["github-login", "proof-of-work"],
+    "exempt_associations": ["COLLABORATOR", "MEMBER", "OWNER"],
+    "exempt_bots": True,
+    "comment_on_exempt": True,
+}
+
+
+def test_the_schema_is_migrated_once(tmp_path: Path, empty_database: str) -> None:
+    """Status fails until it is; a second run has nothing to do."""
+    cli = Cli(tmp_path, {"CENTRALBOT_DATABASE_URL": empty_database})
+    before = cli("db", "status", "--json")
+    first = cli("db", "migrate", "--json").json
+    again = cli("db", "migrate")
+    after = cli("db", "status")
+    assert (before.code, before.json["current"], after.code) == (1, None, 0)
+    assert before.json["pending"] == first["applied"]
+    assert (first["from"], first["to"]) == (None, before.json["head"])
+    assert (again.code, again.out) == (0, f"schema {first['to']}: nothing to do\n")
+
+
+def test_keys_are_made_listed_and_revoked(cli: Cli) -> None:
+    """The secret is shown once."""
+    made = cli("keys", "create", "--json").json
+    given = cli("keys", "create", "--key-id", "mine", "--secret", "s" * 16, "--allow-unbound", "--json").json
+    assert set(made) == {"key_id", "secret", "allow_unbound"}
+    assert (len(made["secret"]) >= 32, made["allow_unbound"]) == (True, False)
+    assert given == {"key_id": "mine", "secret": "s" * 16, "allow_unbound": True}
+    assert cli("keys", "revoke", "mine").code == 0
+    listed = cli("keys", "list", "--json")
+    assert [(key["key_id"], key["allow_unbound"], key["revoked_at"] is None) for key in listed.json] == [
+        (made["key_id"], False, True),
+        ("mine", True, False),
+    ]
+    assert (made["secret"] in listed.out, "signing_key" in listed.out) == (False, False)
+
+
+def test_a_key_is_shown_as_the_settings_to_make(cli: Cli) -> None:
+    """Aligned text off a terminal; the remark goes to stderr."""
+    result = cli("keys", "create", "--key-id", "bot-1", "--secret", "a-secret-of-sixteen-or-more")
+    assert result.out == (
+        "CENTRALBOT_BOT_KEY_ID  bot-1\nCENTRALBOT_BOT_SECRET  a-secret-of-sixteen-or-more\n"
+    )  # fmt: skip
+    assert "not shown again" in result.err
+
+
+def test_a_taken_or_unknown_key_is_refused(cli: Cli) -> None:
+    """One line, exit code 1."""
+    cli("keys", "create", "--key-id", "bot-1")
+    taken, unknown = cli("keys", "create", "--key-id", "bot-1"), cli("keys", "revoke", "bot-2")
+    assert (taken.code, taken.err) == (1, "error: key_id: 'bot-1' is taken; choose another id\n")
+    assert (unknown.code, unknown.out, unknown.err.count("\n")) == (1, "", 1)
+
+
+def test_keys_of_another_secret_key_name_the_variable(cli: Cli) -> None:
+    """They cannot be read."""
+    cli("keys", "create")
+    result = cli("keys", "list", CENTRALBOT_SECRET_KEY="another" + SECRET_KEY)
+    assert (result.code, "CENTRALBOT_SECRET_KEY" in result.err) == (1, True)
+
+
+def test_a_repository_is_configured_step_by_step(cli: Cli) -> None:
+    """Only what is given changes; the first time it starts from the defaults of the settings."""
+    first = cli("repos", "set", 999, "--mode", "enforce", "--no-gate-drafts", "--json", CENTRALBOT_WINDOW_S="600").json
+    assert first["config"] == {**DEFAULTS, "mode": "enforce", "window_s": 600, "draft_prs_gated": False}
+    assert (first["repo_id"], first["configured"], first["connected"]) == (999, True, False)
+    second = cli(
+        "repos", "set", 999, "--window-s", 120, "--verification", "attestation", "--exempt-association", "MEMBER",
+        "--exempt-association", "OWNER", "--no-exempt-bots", "--no-comment-on-exempt", "--json",
+    ).json  # fmt: skip
+    assert second["config"] == {
+        "mode": "enforce",
+        "draft_prs_gated": False,
+        "window_s": 120,
+        "verification": ["attestation"],
+        "exempt_associations": ["MEMBER", "OWNER"],
+        "exempt_bots": False,
+        "comment_on_exempt": False,
+    }
+    third = cli("repos", "set", 999, "--no-exempt-associations", "--gate-drafts", "--json").json
+    assert (third["config"]["exempt_associations"], third["config"]["draft_prs_gated"]) == ([], True)
+    assert cli("repos", "show", 999, "--json").json == third
+
+
+def test_a_repository_is_connected_by_an_operators_word(cli: Cli) -> None:
+    """Without a configuration of its own it has the defaults."""
+    shown = cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/repo", "--json").json
+    assert shown == {
+        "repo_id": 5,
+        "full_name": "org/repo",
+        "installation_id": 7,
+        "installation_status": "ACTIVE",
+        "account_login": None,
+        "account_type": None,
+        "connected": True,
+        "configured": False,
+        "config": DEFAULTS,
+    }
+    assert cli("repos", "list", "--json").json == [shown]
+    assert cli("repos", "list").out.splitlines() == [
+        "REPO ID  NAME      INSTALLATION  CONNECTED  MODE  WINDOW (S)",
+        "5        org/repo  7             yes        off   1800",
+    ]
+    moved = cli("repos", "set", 5, "--installation-id", 8, "--mode", "shadow", "--json").json
+    assert (moved["installation_id"], moved["full_name"], moved["config"]["mode"]) == (8, "org/repo", "shadow")
+
+
+def test_a_repository_that_nobody_knows_is_named(cli: Cli) -> None:
+    """Showing it fails; connecting it lacks its name."""
+    shown, nameless = cli("repos", "show", 5), cli("repos", "set", 5, "--installation-id", 7)
+    assert (shown.code, shown.err.count("\n")) == (1, 1)
+    assert (nameless.code, "--full-name" in nameless.err) == (2, True)
+    assert cli("repos", "list", "--json").json == []
+
+
+def test_names_from_outside_cannot_forge_output(cli: Cli) -> None:
+    """No control character of theirs reaches a terminal."""
+    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/\x1b[31mred\nfake\u202e")
+    result = cli("repos", "list")
+    assert (len(result.out.splitlines()), "\x1b" in result.out, "\u202e" in result.out) == (2, False, False)
+    assert r"org/\x1b[31mred\nfake\u202e" in result.out
+
+
+def test_the_whitelist_is_kept(cli: Cli) -> None:
+    """By immutable id; the login is refreshed."""
+    assert cli("whitelist", "list", 999, "--json").json == []
+    cli("whitelist", "add", 999, 1001, "alice")
+    cli("whitelist", "add", 999, 1001, "alice-renamed")
+    (entry,) = cli("whitelist", "list", 999, "--json").json
+    assert (entry["github_user_id"], entry["github_login"]) == (1001, "alice-renamed")
+    assert cli("whitelist", "remove", 999, 1001, "--json").json["removed"] is True
+    gone = cli("whitelist", "remove", 999, 1001)
+    assert (gone.code, gone.err.count("\n")) == (1, 1)
+
+
+def test_the_audit_names_the_operator(cli: Cli) -> None:
+    """By the account that ran the command."""
+    cli("whitelist", "add", 999, 1001, "alice")
+    with psycopg.connect(cli.settings["CENTRALBOT_DATABASE_URL"]) as connection:
+        actors = connection.execute("SELECT actor FROM audit_events").fetchall()
+    assert actors == [(f"operator:{getpass.getuser()}",)]
