@@ -14,7 +14,7 @@ T = TypeVar("T")
 _AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>.*)`", re.S)
 _MISSING = re.compile(r"Object missing required field `(?P<field>.*)`")
 _BYTE = re.compile(r"\(byte (?P<offset>\d+)\)")
-_KEY = re.compile(rb'"([A-Za-z0-9_.-]{1,64})"\s*:\s*$')
+_KEY = re.compile(rb'"([A-Za-z0-9_.-]{1,64})"\s*:\s*-?[0-9]*$')
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -56,7 +56,8 @@ def _malformed(message: str, body: bytes) -> str:
         key = _KEY.search(body[: int(found["offset"])][-100:])
         if key is not None:
             return f"{key[1].decode()}: not valid JSON (byte {found['offset']})"
-    return f"the body is not valid JSON: {message[:1].lower()}{message[1:]}"
+    why = message.removeprefix("JSON is malformed: ")
+    return f"the body is not valid JSON: {why[:1].lower()}{why[1:]}"
 
 
 def refuse_nul(value: Any, path: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
+from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import (
     AccountType,
     Actor,
@@ -54,7 +55,7 @@ class WirePullRequest(Struct, gc=False):
     html_url: Annotated[str, Meta(min_length=1, max_length=2048, pattern="^https?://")]
     is_draft: bool
     user: WireUser
-    head_sha: Annotated[str, Meta(pattern="^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")]
+    head_sha: Annotated[str, Meta(pattern=r"^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$(?!\n)")]
     author_association: AuthorAssociation | None = None
     merged: bool | None = None
     updated_at: Time | None = None
@@ -154,11 +155,20 @@ class ResultAnswer(Struct, gc=False):
     status: ActionStatus
 
 
+def _utc(time: datetime, path: str) -> datetime:
+    """In UTC, where the store keeps it: an offset can carry the first or the last day of all out of range."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValidationError(f"{path}: out of range") from None
+
+
 def pull_request_event(body: PullRequestRequest) -> PullRequestEvent:
     pull, sender = body.pull_request, body.sender
+    updated_at = pull.updated_at
     return PullRequestEvent(
         delivery_id=body.delivery_id,
-        event_time=body.event_time,
+        event_time=_utc(body.event_time, "event_time"),
         installation_id=body.installation_id,
         action=body.action,
         repository=RepositoryRef(id=body.repository.id, full_name=body.repository.full_name),
@@ -171,7 +181,7 @@ def pull_request_event(body: PullRequestRequest) -> PullRequestEvent:
         author_type=pull.user.type,
         author_association=pull.author_association,
         merged=pull.merged,
-        updated_at=pull.updated_at,
+        updated_at=None if updated_at is None else _utc(updated_at, "pull_request.updated_at"),
         sender=None if sender is None else Actor(id=sender.id, login=sender.login),
     )
 
@@ -183,7 +193,7 @@ def installation_event(body: InstallationRequest) -> InstallationEvent:
     installation = body.installation
     return InstallationEvent(
         delivery_id=body.delivery_id,
-        event_time=body.event_time,
+        event_time=_utc(body.event_time, "event_time"),
         event_name=body.event_name,
         action=body.action,
         installation_id=installation.id,
