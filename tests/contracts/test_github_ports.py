@@ -228,3 +228,10 @@ async def test_installations_tell_their_account(world: World) -> None:
     (found,) = await world.installations.list_installations()
     shown = (found.id, found.account_login, found.account_type, found.repository_selection, found.suspended)
     assert shown == (ref.installation_id, "org", "Organization", "selected", False)
+
+
+async def test_the_app_tells_what_it_may_do(world: World) -> None:
+    """Its permissions and the events it gets."""
+    app = await world.installations.get_app()
+    assert (app.slug, dict(app.permissions)) == ("centralbot", {"metadata": "read", "pull_requests": "write"})
+    assert app.events == ("pull_request", "repository")

@@ -219,3 +219,13 @@ async def test_many_installations_at_once_do_not_meet(store: UnderTest) -> None:
     events = [an_installation_event("created", 1000 + i, installation_id=2000 + i) for i in range(20)]
     await asyncio.gather(*(store.install(event) for event in events))
     assert [await connected(store, 2000 + i) for i in range(20)] == [{1000 + i} for i in range(20)]
+
+
+async def test_every_installation_ever_heard_of_is_listed(store: UnderTest) -> None:
+    """By id, deleted ones included, with the account."""
+    await store.install(an_installation_event("created", 1, installation_id=8, account_type=AccountType.ORGANIZATION))
+    await store.install(an_installation_event("suspend", installation_id=7))
+    await store.install(an_installation_event("deleted", installation_id=9))
+    listed = await store.store.repositories.installations()
+    assert [(one.id, one.status) for one in listed] == [(7, SUSPENDED), (8, ACTIVE), (9, DELETED)]
+    assert listed[1].account_type is AccountType.ORGANIZATION

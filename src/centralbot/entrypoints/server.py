@@ -32,7 +32,8 @@ class Server(uvicorn.Server):
             await super().startup(sockets)
         except SystemExit as exc:
             cause = exc.__context__
-            why = os.strerror(cause.errno) if isinstance(cause, OSError) and (cause.errno or 0) > 0 else str(cause)
+            number = cause.errno if isinstance(cause, OSError) else None
+            why = os.strerror(number) if number is not None and number > 0 else str(cause)
             raise OSError(f"cannot listen on {self.config.host}:{self.config.port}: {why}; choose another") from exc
         finally:
             log.disabled = False
