@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import psycopg
 
-from tests.entrypoints.commands import SECRET_KEY, Cli
+from tests.entrypoints.commands import SCRIPT, SECRET_KEY, Cli
 
 DEFAULTS = {
     "mode": "off",
@@ -133,6 +136,19 @@ def test_names_from_outside_cannot_forge_output(cli: Cli) -> None:
     result = cli("repos", "list")
     assert (len(result.out.splitlines()), "\x1b" in result.out, "\u202e" in result.out) == (2, False, False)
     assert r"org/\x1b[31mred\nfake\u202e" in result.out
+
+
+def test_a_terminal_gets_a_table_without_markup_of_others(cli: Cli) -> None:
+    """Brackets in a name stay brackets."""
+    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/[red]x[/red]")
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run([SCRIPT, "repos", "list"], cwd=cli.directory, env=cli.environ({}), stdout=theirs, check=True)
+        shown = os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ("org/[red]x[/red]" in shown, "─" in shown) == (True, True)
 
 
 def test_the_whitelist_is_kept(cli: Cli) -> None:

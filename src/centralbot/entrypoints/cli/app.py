@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -72,6 +74,10 @@ def build() -> typer.Typer:
     app.command("doctor")(doctor.doctor)
     app.command("sync")(sync.sync)
     app.command("replay")(replay.replay)
+    if find_spec("centralbot.entrypoints.cli.demo") is not None:
+        demo = import_module("centralbot.entrypoints.cli.demo")
+        app.command("demo")(demo.demo)
+        app.command("simulator")(demo.simulator)
     return app
 
 

@@ -77,7 +77,9 @@ def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, no_wrap=column == "id", overflow="fold")  # an id is copied
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a name are no markup
     Console().print(table)

@@ -55,8 +55,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def run_server(work: Coroutine[Any, Any, None]) -> None:
-    """Run a server to its end, on uvloop where there is one. SIGTERM before it serves ends it too, without fault."""
-    signal.signal(signal.SIGTERM, _leave)
+    """Run a server to its end, on uvloop where there is one."""
     try:
         import uvloop
     except ImportError:
@@ -65,8 +64,13 @@ def run_server(work: Coroutine[Any, Any, None]) -> None:
         uvloop.run(work)
 
 
-def _leave(*_: object) -> None:
-    raise SystemExit(0)
+def leave_on_sigterm() -> None:
+    """End without fault on a SIGTERM that comes before the server handles it itself."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def operator() -> str:

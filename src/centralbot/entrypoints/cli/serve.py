@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from centralbot.entrypoints.cli.running import read_settings, run_server, start_logs
+from centralbot.entrypoints.cli.running import leave_on_sigterm, read_settings, run_server, start_logs
 
 
 def serve_api() -> None:
     """Serve the backend's HTTP side until stopped."""
+    leave_on_sigterm()
     from centralbot.entrypoints import settings
 
     environ = read_settings()
@@ -20,6 +21,7 @@ def serve_api() -> None:
 
 def serve_worker() -> None:
     """Receive GitHub's webhooks and execute claimed actions until stopped."""
+    leave_on_sigterm()
     from centralbot.entrypoints import settings
 
     environ = read_settings()

@@ -13,7 +13,7 @@ import typer
 
 from centralbot.domain.errors import Unavailable
 from centralbot.entrypoints.cli.output import AsJson, emit_json
-from centralbot.entrypoints.cli.running import open_store, run
+from centralbot.entrypoints.cli.running import leave_on_sigterm, open_store, run
 
 if TYPE_CHECKING:
     from centralbot.ports.driving.sweep import Sweep, SweepReport
@@ -28,6 +28,8 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Time out what is due, return expired leases, forget what is old; says what it did, one line a pass."""
+    if watch:
+        leave_on_sigterm()
     run(_watch(interval_s, as_json) if watch else _once(as_json))
 
 
