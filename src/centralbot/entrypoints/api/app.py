@@ -6,23 +6,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from litestar import Litestar, MediaType, Request, Response, asgi, get
-from litestar.exceptions import HTTPException
+from litestar import Litestar, MediaType, Response, asgi, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ASGIApp
 
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError, Unavailable
+from centralbot.entrypoints import failures
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.openapi import InternalPathsPlugin
-from centralbot.entrypoints.http import MIB, error_body, error_parts, send_json
+from centralbot.entrypoints.http import MIB, error_body, send_json
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
 from centralbot.ports.driven.admin import Health
 
 log = structlog.get_logger("centralbot.api")
-
-_CODES = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
-_CODES |= {413: "PAYLOAD_TOO_LARGE", 429: "RATE_LIMITED", 503: "UNAVAILABLE"}
 
 
 def build_app(internal: Internal, health: Health) -> Litestar:
@@ -78,7 +75,7 @@ def build_app(internal: Internal, health: Health) -> Litestar:
             path="/schema",
             render_plugins=[InternalPathsPlugin(path=["/", "/openapi.json"])],
         ),
-        exception_handlers={CentralbotError: _known, HTTPException: _http, Exception: _unexpected},
+        exception_handlers=failures.HANDLERS,
         request_max_body_size=MIB,
         logging_config=None,
     )
@@ -90,25 +87,3 @@ def _raw(path: str, handler: Callable[..., Awaitable[None]]) -> Any:
 
     app: ASGIApp = route
     return asgi(path, copy_scope=False)(app)
-
-
-def _known(_: Request[Any, Any, Any], exc: CentralbotError) -> Response[Any]:
-    status, body, headers = error_parts(exc)
-    return Response(
-        body, status_code=status, media_type=MediaType.JSON, headers={k.decode(): v.decode() for k, v in headers}
-    )
-
-
-def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
-    status = exc.status_code
-    code = _CODES.get(status, "VALIDATION_ERROR" if status < 500 else "INTERNAL")
-    detail = "there is no such path" if status == 404 else exc.detail
-    return Response(
-        error_body(code, detail), status_code=status, media_type=MediaType.JSON, headers=dict(exc.headers or {})
-    )
-
-
-def _unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
-    log.error("request.failed", path=request.url.path, exc_info=exc)
-    body = error_body("INTERNAL", "an unexpected error; it is in the log")
-    return Response(body, status_code=500, media_type=MediaType.JSON)

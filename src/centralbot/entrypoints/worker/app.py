@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
-from litestar import Litestar, MediaType, Request, Response, asgi, get
-from litestar.exceptions import HTTPException
+from litestar import Litestar, MediaType, Response, asgi, get
 
-from centralbot.entrypoints.http import MIB, error_body
+from centralbot.entrypoints import failures
+from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
 from centralbot.entrypoints.worker.metrics import WorkerMetrics
 from centralbot.entrypoints.worker.readiness import Readiness
 from centralbot.entrypoints.worker.webhook import Webhook
-
-log = structlog.get_logger("centralbot.worker")
-
-_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 
 def build_app(webhook: Webhook, readiness: Readiness, metrics: WorkerMetrics) -> Litestar:
@@ -43,22 +38,7 @@ def build_app(webhook: Webhook, readiness: Readiness, metrics: WorkerMetrics) ->
     return Litestar(
         route_handlers=[webhooks, healthz, readyz, prometheus],
         openapi_config=None,
-        exception_handlers={HTTPException: _http, Exception: _unexpected},
+        exception_handlers=failures.HANDLERS,
         request_max_body_size=MIB,
         logging_config=None,
     )
-
-
-def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
-    status = exc.status_code
-    code = _CODES.get(status, "VALIDATION_ERROR" if status < 500 else "INTERNAL")
-    detail = "there is no such path" if status == 404 else exc.detail
-    return Response(
-        error_body(code, detail), status_code=status, media_type=MediaType.JSON, headers=dict(exc.headers or {})
-    )
-
-
-def _unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
-    log.error("request.failed", path=request.url.path, exc_info=exc)
-    body = error_body("INTERNAL", "an unexpected error; it is in the log")
-    return Response(body, status_code=500, media_type=MediaType.JSON)
