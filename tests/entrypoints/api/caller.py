@@ -109,7 +109,7 @@ class Caller:
 
     async def install(self, *repo_ids: int, installation_id: int = 123) -> None:
         """Install the App, on repository 999 unless others are named."""
-        repositories = [{"id": i, "full_name": f"org/repo-{i}"} for i in repo_ids or (999,)]
+        repositories = [{"id": i, "full_name": "org/repo" if i == 999 else f"org/repo-{i}"} for i in repo_ids or (999,)]
         answer = await self.installation(installed(repositories=repositories, installation={"id": installation_id}))
         assert answer.body["ingest_status"] == "ACCEPTED", answer
 

@@ -221,11 +221,11 @@ BROKEN: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
-async def test_what_is_not_json_in_utf_8_is_400(api: Api, name: str) -> None:
+async def test_what_is_not_json_in_utf_8_is_400(api: Api) -> None:
     """Never a 500, and the process goes on."""
-    answer = await api.bot.pull_request(BROKEN[name], delivery_id="x")
-    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    answers = {name: await api.bot.pull_request(raw, delivery_id="x") for name, raw in BROKEN.items()}
+    expected = dict.fromkeys(BROKEN, (400, "VALIDATION_ERROR"))
+    assert {name: (answer.status, answer.code) for name, answer in answers.items()} == expected
     assert (await api.bot.pull_request(opened())).status == 200
 
 
@@ -275,11 +275,11 @@ async def test_null_stands_for_an_absent_extension(api: Api) -> None:
     assert (await api.bot.pull_request(body)).body["ingest_status"] == "ACCEPTED"
 
 
-@pytest.mark.parametrize("sha", ["a" * 40, "A" * 40, "0123456789abcdef" * 4])
-async def test_a_head_sha_has_40_or_64_hex(api: Api, sha: str) -> None:
+async def test_a_head_sha_has_40_or_64_hex(api: Api) -> None:
     """SHA-1 and SHA-256 repositories."""
-    answer = await api.bot.pull_request(opened(pull_request={"head_sha": sha}))
-    assert answer.body["ingest_status"] == "ACCEPTED"
+    for sha in ("a" * 40, "A" * 40, "0123456789abcdef" * 4):
+        answer = await api.bot.pull_request(opened(pull_request={"head_sha": sha}))
+        assert answer.body["ingest_status"] == "ACCEPTED"
 
 
 async def test_the_largest_ids_are_taken(api: Api) -> None:
