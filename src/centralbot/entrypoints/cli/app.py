@@ -74,10 +74,10 @@ def build() -> typer.Typer:
     app.command("doctor")(doctor.doctor)
     app.command("sync")(sync.sync)
     app.command("replay")(replay.replay)
-    if find_spec("centralbot.entrypoints.cli.demo") is not None:
-        demo = import_module("centralbot.entrypoints.cli.demo")
-        app.command("demo")(demo.demo)
-        app.command("simulator")(demo.simulator)
+    for name in ("demo", "simulator"):
+        module = f"centralbot.entrypoints.cli.{name}"
+        if find_spec(module) is not None:
+            app.command(name)(getattr(import_module(module), name))
     return app
 
 
