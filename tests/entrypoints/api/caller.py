@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +44,10 @@ class Answer:
         return str(self.body["error"]["message"])
 
 
+def lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
 def sign(
     message: str,
     body: bytes,
@@ -75,12 +79,12 @@ class Caller:
         async with self.session.request(method, self.url + path, allow_redirects=False) as answer:
             raw = await answer.read()
             is_json = "json" in answer.headers.get("content-type", "")
-            return Answer(answer.status, json.loads(raw) if is_json and raw else raw.decode(), dict(answer.headers))
+            return Answer(answer.status, json.loads(raw) if is_json and raw else raw.decode(), lower(answer.headers))
 
     async def send(self, path: str, body: Any, headers: dict[str, str]) -> Answer:
         """Post with these headers and no others."""
         async with self.session.post(self.url + path, data=body, headers=headers) as answer:
-            return Answer(answer.status, json.loads(await answer.read()), dict(answer.headers))
+            return Answer(answer.status, json.loads(await answer.read()), lower(answer.headers))
 
     async def post(self, path: str, message: str, body: Any, **signing: Any) -> Answer:
         """Post signed; ``body`` as bytes goes out as it is."""

@@ -7,6 +7,7 @@ what is not becomes :class:`~centralbot.domain.errors.Unavailable`.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from random import random
 from typing import Any, TypeVar
@@ -27,6 +28,12 @@ OPTIONS = (
     "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
 )
 ATTEMPTS = 4
+PATIENCE_S = 3.0
+"""How long one call waits for a server that is away: the bot's request and GitHub's delivery have 7 and 10 s in all."""
+
+
+class Unreachable(Unavailable):
+    """There is no connection to be had: whatever else waits for one would fail too."""
 
 
 class Conflict(Exception):
@@ -46,7 +53,7 @@ class Database:
             min_size=1,
             max_size=max_connections,
             open=False,
-            timeout=4.0,
+            timeout=PATIENCE_S,
             reconnect_timeout=0.1,  # one try per request: the server's return is noticed at once, with no backoff
             kwargs={"autocommit": True, "prepare_threshold": 0, "options": OPTIONS, "connect_timeout": 3},
             name="centralbot",
@@ -67,11 +74,12 @@ class Database:
         """Run ``work(connection, attempt)`` in a transaction of its own; again, whole, after a passing failure.
 
         ``attempt`` is 0 the first time. After a lost connection it is unknown whether the first try was committed.
-        Raises Unavailable once the tries are used up.
+        Raises Unavailable once the tries, or the patience with a server that is away, are used up.
         """
+        until = time.monotonic() + PATIENCE_S
         for attempt in range(ATTEMPTS):
             try:
-                async with self._pool.connection() as connection:
+                async with self._pool.connection(timeout=max(0.1, until - time.monotonic())) as connection:
                     if not transaction:
                         return await work(connection, attempt)
                     async with connection.transaction():
@@ -80,9 +88,12 @@ class Database:
                 failure: Exception = exc
             except OperationalError as exc:
                 failure = exc
+                if time.monotonic() >= until:
+                    break
                 await self._pool.drain()
             await asyncio.sleep((0.02 + 0.08 * random()) * 2**attempt)  # noqa: S311 - spreading, not security
-        raise Unavailable(f"the store cannot answer: {_one_line(failure)}") from failure
+        kind = Unreachable if _is_away(failure) else Unavailable
+        raise kind(f"the store cannot answer: {_one_line(failure)}") from failure
 
     async def fetch(self, query: bytes, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
         """Rows of one statement outside of a transaction block."""
@@ -91,6 +102,11 @@ class Database:
             return await (await connection.execute(query, parameters)).fetchall()
 
         return await self.run(work, transaction=False)
+
+
+def _is_away(exc: Exception) -> bool:
+    """No connection (psycopg has no SQLSTATE then), or the server said that it is going or coming (57P0x)."""
+    return isinstance(exc, OperationalError) and (exc.sqlstate is None or exc.sqlstate[:3] in ("080", "57P"))
 
 
 def _one_line(exc: Exception) -> str:

@@ -2,7 +2,7 @@
 
 While one batch is with the database the next one gathers, so an idle system has batches of one. No two items of a
 batch share a key; a second one waits for the next batch, in order. A batch that fails is redone item by item, so that
-nobody pays for a neighbour.
+nobody pays for a neighbour; where the store cannot be reached, nobody waits for the others' tries either.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
+
+from centralbot.adapters.postgres.database import Unreachable
 
 I = TypeVar("I")  # noqa: E741 - the item
 R = TypeVar("R")
@@ -76,6 +78,12 @@ class Grouper(Generic[I, R]):
     async def _run(self, batch: list[tuple[I, asyncio.Future[R]]]) -> None:
         try:
             results = await self._flush([item for item, _ in batch])
+        except Unreachable as exc:
+            waiting, self._waiting = self._waiting, deque()
+            for _, future in (*batch, *waiting):
+                if not future.done():
+                    future.set_exception(Unreachable(exc.message, retry_after_s=exc.retry_after_s))
+            return
         except Exception as exc:
             if len(batch) == 1:
                 results = [exc]
