@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -17,12 +15,14 @@ from centralbot.entrypoints.cli import (
     actions,
     challenges,
     db,
+    demo,
     docs,
     doctor,
     keys,
     replay,
     repos,
     serve,
+    simulator,
     sweep,
     sync,
     whitelist,
@@ -74,10 +74,8 @@ def build() -> typer.Typer:
     app.command("doctor")(doctor.doctor)
     app.command("sync")(sync.sync)
     app.command("replay")(replay.replay)
-    for name in ("demo", "simulator"):
-        module = f"centralbot.entrypoints.cli.{name}"
-        if find_spec(module) is not None:
-            app.command(name)(getattr(import_module(module), name))
+    app.command("demo")(demo.demo)
+    app.command("simulator")(simulator.simulator)
     return app
 
 

@@ -1,0 +1,222 @@
+"""The demo's story (contract section 9), told on a running fleet; each step waits for what can be seen, not for time.
+
+Three repositories: garden's authors have ten minutes, kitchen's have seconds, attic leaves the installation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.events import Actor
+from centralbot.domain.policy import Mode, RepoConfig
+from centralbot.entrypoints.demo.fleet import Fleet
+from centralbot.entrypoints.demo.github import Json, find_pull, titles
+from centralbot.ports.driven.admin import Health, Repositories, Whitelist
+from centralbot.ports.driven.challenges import Challenges
+from centralbot.ports.driving.verify import Verdicts
+
+ORG = "demo-org"
+GARDEN, KITCHEN, ATTIC = f"{ORG}/garden", f"{ORG}/kitchen", f"{ORG}/attic"
+LONG_S, SHORT_S = 600, 3
+NOWHERE = "http://127.0.0.1:9/"
+"""The discard port: nobody listens there."""
+
+HEADINGS = {
+    "One step before review": "asked",
+    "Verified": "verified",
+    "No check needed": "no check needed",
+    "Closed for now": "told why",
+}
+"""The headings of the bot's comments, in short."""
+ASKED, VERIFIED, EXEMPT, CLOSED = HEADINGS.values()
+BY_BOT = "closed by bot"
+
+
+class Desk(Protocol):
+    """What the demo does as an operator and in the place of the contributor's page: the use cases over the store."""
+
+    @property
+    def repositories(self) -> Repositories: ...
+    @property
+    def whitelist(self) -> Whitelist: ...
+    @property
+    def challenges(self) -> Challenges: ...
+    @property
+    def health(self) -> Health: ...
+    @property
+    def verdicts(self) -> Verdicts: ...
+
+
+Step = Callable[[str], AbstractContextManager[None]]
+"""Shows a step while it runs, and how it ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """One pull request at the end: what GitHub should show of it, and what it does."""
+
+    repository: str
+    number: int
+    story: str
+    expected: str
+    found: str
+
+    @property
+    def ok(self) -> bool:
+        return self.expected == self.found
+
+
+ENDINGS = (
+    (GARDEN, 1, "gated, verified", "open", (VERIFIED,)),
+    (KITCHEN, 1, "gated, timed out", BY_BOT, (ASKED, CLOSED)),
+    (GARDEN, 2, "whitelisted author", "open", (EXEMPT,)),
+    (GARDEN, 3, "draft made ready", "open", (ASKED,)),
+    (ATTIC, 1, "repository removed", "open", ()),
+    (GARDEN, 4, "delivered twice", "open", (ASKED,)),
+)
+
+
+def endings(snapshot: Json) -> list[Ending]:
+    """Every pull request of the story, as GitHub shows it now."""
+    return [
+        Ending(
+            repository=repository,
+            number=number,
+            story=story,
+            expected=words(state, *comments),
+            found=seen(find_pull(snapshot, repository, number)),
+        )
+        for repository, number, story, state, comments in ENDINGS
+    ]
+
+
+def seen(pull: Json) -> str:
+    """A pull request in words: its state, and what its comments say."""
+    closed_by = {None: None, "centralbot[bot]": "bot"}.get(pull["closed_by"], pull["closed_by"])
+    state = f"closed by {closed_by}" if closed_by else "draft" if pull["draft"] else str(pull["state"])
+    return words(state, *(HEADINGS.get(title, title) for title in titles(pull)))
+
+
+def words(state: str, *comments: str) -> str:
+    return f"{state}: {' + '.join(comments) or 'no comment'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """The steps. Raises DemoError at the first that does not come to pass."""
+
+    fleet: Fleet
+    desk: Desk
+    step: Step
+
+    async def play(self) -> None:
+        github = self.fleet.github
+        with self.step(f"the App is installed on {ORG} with three repositories"):
+            ids = await self._install()
+        with self.step("mona opens garden#1: the bot asks her to verify"):
+            await github.act("open_pull_request", repository=GARDEN, author="mona", title="Plant beans")
+            await self._shows(GARDEN, 1, words("open", ASKED))
+        with self.step("pat opens kitchen#1 and goes to lunch"):
+            await github.act("open_pull_request", repository=KITCHEN, author="pat", title="Sharpen knives")
+        with self.step("mona verifies: her comment says so"):
+            challenge = await self._challenge(ids[GARDEN], 1)
+            await self.desk.verdicts.verify(challenge.id, actor=f"github:{challenge.author_id}")
+            await self._shows(GARDEN, 1, words("open", VERIFIED))
+        with self.step("willow, who is on the whitelist, opens garden#2"):
+            await github.act("open_pull_request", repository=GARDEN, author="willow", title="Water the beans")
+            await self._shows(GARDEN, 2, words("open", EXEMPT))
+        with self.step("dot opens garden#3 as a draft: left alone until it is ready for review"):
+            await self._draft()
+        with self.step("garden#4's delivery comes twice, once to each worker"):
+            await self._twice(ids[GARDEN])
+        with self.step("attic leaves the installation; a late delivery for attic#1 is ignored"):
+            await self._remove(ids[ATTIC])
+        with self.step(f"pat's {SHORT_S} seconds run out: the bot says so and closes kitchen#1"):
+            await self._shows(KITCHEN, 1, words(BY_BOT, ASKED, CLOSED))
+        with self.step("nothing is left to do"):
+            await self.fleet.until("an empty outbox", self._is_quiet)
+
+    async def _install(self) -> dict[str, int]:
+        github, desk = self.fleet.github, self.desk
+        await github.act("add_organization", login=ORG, members=["maintainer"])
+        ids: dict[str, int] = {}
+        for name, window_s in ((GARDEN, LONG_S), (KITCHEN, SHORT_S), (ATTIC, LONG_S)):
+            ids[name] = await github.act("add_repository", full_name=name)
+            config = RepoConfig(mode=Mode.ENFORCE, window_s=window_s, draft_prs_gated=False)
+            await desk.repositories.configure(ids[name], config, actor="demo")
+        willow = Actor(id=await github.act("add_user", login="willow"), login="willow")
+        await desk.whitelist.add(ids[GARDEN], willow, actor="demo")
+        await github.act("install", account=ORG, repositories=list(ids.values()))
+        for name, repo_id in ids.items():
+            await self._connected(name, repo_id, True)
+        return ids
+
+    async def _connected(self, name: str, repo_id: int, wanted: bool) -> None:
+        async def probe() -> bool:
+            record = await self.desk.repositories.get(repo_id)
+            return record is not None and record.connected is wanted
+
+        await self.fleet.until(f"{name} {'in' if wanted else 'out of'} the installation", probe)
+
+    async def _shows(self, repository: str, number: int, wanted: str) -> None:
+        async def probe() -> bool:
+            return seen(await self.fleet.github.pull(repository, number)) == wanted
+
+        await self.fleet.until(f"{repository}#{number} to be {wanted}", probe)
+
+    async def _challenge(self, repo_id: int, number: int) -> Challenge:
+        async def probe() -> Challenge | None:
+            found = await self.desk.challenges.search(repo_id=repo_id, status=ChallengeStatus.PENDING)
+            # With a deadline the posted comment is known: from here on the author has the window.
+            return next((one for one in found if one.pr_number == number and one.deadline_at is not None), None)
+
+        return await self.fleet.until(f"the challenge of #{number} to begin", probe)
+
+    async def _delivered(self, what: str, **wanted: object) -> Json:
+        return await self.fleet.until(
+            f"the delivery of {what}", lambda: self.fleet.github.delivery(**wanted, status_code=200)
+        )
+
+    async def _draft(self) -> None:
+        github = self.fleet.github
+        await github.act("open_pull_request", repository=GARDEN, author="dot", draft=True, title="Try peas")
+        await self.fleet.until("the draft's delivery", github.is_idle)
+        await self._shows(GARDEN, 3, words("draft"))
+        await github.act("ready_for_review", repository=GARDEN, number=3)
+        await self._shows(GARDEN, 3, words("open", ASKED))
+
+    async def _installation(self) -> int:
+        return int((await self.fleet.github.snapshot())["installations"][0]["id"])
+
+    async def _twice(self, repo_id: int) -> None:
+        github, (first, second) = self.fleet.github, tuple(self.fleet.workers)
+        await github.act("open_pull_request", repository=GARDEN, author="echo", title="Echo, echo")
+        await self._shows(GARDEN, 4, words("open", ASKED))
+        await self.fleet.until("garden#4's delivery", github.is_idle)
+        latest = await self._delivered("garden#4", action="opened", repository_id=repo_id)
+        await self.fleet.hook(second)
+        await github.act("redeliver", delivery_id=latest["id"])
+        await self._delivered("garden#4 again", guid=latest["guid"], redelivery=True)
+        await self.fleet.hook(first)
+
+    async def _remove(self, repo_id: int) -> None:
+        """The first delivery goes nowhere; by the time somebody presses Redeliver, the repository has left."""
+        github = self.fleet.github
+        await github.act("configure_delivery", url=NOWHERE)
+        await github.act("open_pull_request", repository=ATTIC, author="late", title="Sweep the attic")
+        lost = await self.fleet.until("the lost delivery", lambda: github.delivery(repository_id=repo_id))
+        await self.fleet.hook(next(iter(self.fleet.workers)))
+        await github.act("remove_repositories", installation_id=await self._installation(), repositories=[repo_id])
+        await self._connected(ATTIC, repo_id, False)
+        await github.act("redeliver", delivery_id=lost["id"])
+        await self._delivered("attic#1 at last", guid=lost["guid"], redelivery=True)
+
+    async def _is_quiet(self) -> bool:
+        backlog = await self.desk.health.backlog()
+        return backlog.due_challenges == 0 and not any(
+            count for status, count in backlog.by_status.items() if status in ("PENDING", "CLAIMED")
+        )

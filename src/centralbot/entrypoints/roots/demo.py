@@ -1,0 +1,176 @@
+"""The demo's composition root: a temporary place, the embedded store in it, the fleet around it, the story on top."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from centralbot.adapters.embedded_postgres.places import remembered_home
+from centralbot.adapters.postgres.challenges import PostgresChallenges
+from centralbot.adapters.postgres.health import PostgresHealth
+from centralbot.adapters.postgres.repositories import PostgresRepositories, PostgresWhitelist
+from centralbot.domain.signing import signing_key
+from centralbot.entrypoints.demo.children import DemoError
+from centralbot.entrypoints.demo.fleet import Fleet
+from centralbot.entrypoints.demo.story import Ending, Story, endings
+from centralbot.entrypoints.demo.view import View
+from centralbot.entrypoints.roots.backend import Backend, open_backend
+from centralbot.entrypoints.settings import GateSettings, OutboxSettings, StoreSettings
+from centralbot.ports.driving.verify import Verdicts
+
+STORY_S = 150.0
+"""More than ten times what it takes on two busy cores."""
+SETTINGS = {"CENTRALBOT_WRITE_INTERVAL_S": "0.2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The operator's ports, and the use case behind the page that a contributor would see."""
+
+    backend: Backend
+
+    @property
+    def repositories(self) -> PostgresRepositories:
+        return self.backend.store.repositories
+
+    @property
+    def whitelist(self) -> PostgresWhitelist:
+        return self.backend.store.whitelist
+
+    @property
+    def challenges(self) -> PostgresChallenges:
+        return self.backend.store.challenges
+
+    @property
+    def health(self) -> PostgresHealth:
+        return self.backend.store.health
+
+    @property
+    def verdicts(self) -> Verdicts:
+        return self.backend.verdicts
+
+
+async def play(view: View, *, stay: bool, on_end: Callable[[list[Ending]], None]) -> None:
+    """Play the story and tell ``on_end`` how it ended; with ``stay`` everything is left up until SIGINT or SIGTERM.
+
+    A signal before the end raises CancelledError. Whatever happens, no process and no file is left. Raises DemoError.
+    """
+    with _signals_cancel(), _temporary_place() as place, view.watching():
+        async with _fleet(view, place) as (fleet, backend):
+            found = await _tell(view, fleet, backend)
+            view.stop()
+            on_end(found)
+            if stay:
+                await _stay(view, fleet)
+
+
+@asynccontextmanager
+async def _fleet(view: View, place: Path) -> AsyncIterator[tuple[Fleet, Backend]]:
+    store = StoreSettings(database_url=None, data_dir=place / "data", secret_key=secrets.token_urlsafe(32))
+    key = ("demo", secrets.token_urlsafe(32))
+    logs = place / "logs"
+    logs.mkdir(mode=0o700)
+    environ = {"CENTRALBOT_DATA_DIR": str(store.data_dir), "CENTRALBOT_SECRET_KEY": store.secret_key}
+    fleet = Fleet(directory=logs, store=environ, settings=SETTINGS, key=key)
+    gate = GateSettings(public_url=fleet.api_url, window_s=1800, default_mode="off")
+    outbox = OutboxSettings(lease_s=60, max_attempts=12)
+    async with AsyncExitStack() as stack:
+        with view.step("an embedded PostgreSQL 18 starts"):
+            backend = await stack.enter_async_context(open_backend(store, gate, outbox, max_connections=4))
+        stack.push_async_callback(fleet.stop)
+        await backend.store.keys.create(key[0], signing_key(key[1]), allow_unbound=False)
+        try:
+            yield fleet, backend
+        except DemoError:
+            view.stop()
+            for child in fleet.children.values():
+                view.say(f"--- the end of {child.name}'s log")
+                for line in child.tail():
+                    view.say(line)
+            raise
+
+
+async def _tell(view: View, fleet: Fleet, backend: Backend) -> list[Ending]:
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(0.25)
+            if fleet.has_github:
+                view.show(await fleet.github.snapshot())
+
+    watching = asyncio.create_task(watch())
+    try:
+        async with asyncio.timeout(STORY_S):
+            with view.step("simulator, API, two workers and sweeper start as processes"):
+                await fleet.start()
+            await Story(fleet=fleet, desk=Desk(backend), step=view.step).play()
+            snapshot = await fleet.github.snapshot()
+    except TimeoutError as exc:
+        raise DemoError(f"the story was not over within {STORY_S:g} s; is this machine very busy?") from exc
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    view.show(snapshot)
+    return endings(snapshot)
+
+
+async def _stay(view: View, fleet: Fleet) -> None:
+    for name, url in (
+        ("GitHub (simulated)", fleet.github.url),
+        ("API", f"{fleet.api_url}/schema"),
+        ("API's metrics", f"{fleet.api_url}/metrics"),
+        *((f"{name}'s metrics", f"{url}/metrics") for name, url in fleet.workers.items()),
+        ("logs", str(fleet.directory)),
+    ):
+        view.say(f"{name:20} {url}")
+    view.say("Everything stays up until Ctrl-C.")
+    try:
+        while True:
+            fleet.check()
+            await asyncio.sleep(0.5)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+
+
+@contextmanager
+def _signals_cancel() -> Iterator[None]:
+    """The first SIGINT or SIGTERM cancels the task; more of them change nothing: stopping is on its way."""
+    task, loop, told = asyncio.current_task(), asyncio.get_running_loop(), False
+
+    def tell() -> None:
+        nonlocal told
+        if not told and task is not None:
+            told = True
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, tell)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _temporary_place() -> Iterator[Path]:
+    """A directory that the server's account can pass through, gone at the end with all that the server wrote."""
+    place = Path(tempfile.mkdtemp(prefix="centralbot-demo-"))
+    place.chmod(0o711)
+    try:
+        yield place
+    finally:
+        with suppress(OSError):
+            home = remembered_home(place / "data")
+            if not home.is_relative_to(place):
+                shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
