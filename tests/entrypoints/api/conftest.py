@@ -16,7 +16,7 @@ from centralbot.domain.challenge import Challenge
 from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.roots.backend import Backend, api_server, open_backend
-from centralbot.entrypoints.server import started
+from centralbot.entrypoints.server import Server, started
 from centralbot.entrypoints.settings import GateSettings, OutboxSettings, StoreSettings
 from tests.contracts.adapters import turn_back
 from tests.entrypoints.api.caller import KEY_ID, SECRET, Caller, caller
@@ -29,6 +29,7 @@ class Api:
     bot: Caller
     backend: Backend
     dsn: str
+    server: Server
 
     async def configure(self, mode: Mode = Mode.ENFORCE, repo_id: int = 999, **fields: Any) -> None:
         await self.backend.store.repositories.configure(repo_id, RepoConfig(mode=mode, **fields), actor="test")
@@ -66,7 +67,7 @@ async def serving(
         await started(server, task)
         try:
             async with caller(f"http://127.0.0.1:{server.port}") as bot:
-                yield Api(bot, backend, dsn)
+                yield Api(bot, backend, dsn, server)
         finally:
             server.stop()
             await task

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.events import Actor
 from tests.entrypoints.api.caller import CLAIM, WORKER, at, installed, opened, sign
 from tests.entrypoints.api.conftest import Api
 
@@ -212,6 +213,14 @@ async def test_a_waiting_claim_ends_empty(api: Api) -> None:
     assert await api.bot.claimed(wait_s=0) == []
 
 
+async def test_a_waiting_claim_ends_when_the_server_stops(api: Api) -> None:
+    """Empty and with 200, so that a rolling deploy shows no error."""
+    waiting = asyncio.create_task(api.bot.claimed(wait_s=30))
+    await asyncio.sleep(0.2)
+    api.server.stop()
+    assert await asyncio.wait_for(waiting, 5) == []
+
+
 async def test_a_caller_that_hangs_up_holds_nothing(api: Api) -> None:
     """What comes afterwards goes to the next one, its first attempt."""
     host, port = api.bot.url.removeprefix("http://").split(":")
@@ -257,6 +266,40 @@ async def test_the_clock_starts_with_the_posted_comment(api: Api) -> None:
     assert (close["payload"]["reason"], close["attempts"]) == ("CHALLENGE_TIMED_OUT", 0)
     assert close["payload"]["comment_markdown"]
     assert close["payload"]["comment_marker"] == f"centralbot:timeout:{challenge_id}"
+
+
+async def test_whoever_is_whitelisted_by_the_deadline_is_exempt(api: Api) -> None:
+    """Nothing is closed; the known comment is rewritten."""
+    challenge_id = (await api.bot.pull_request(opened())).body["challenge_id"]
+    (comment,) = await api.bot.claimed()
+    await api.bot.result(comment["id"], "SUCCEEDED", comment_id=77)
+    await api.backend.store.whitelist.add(999, Actor(id=2002, login="contrib"), actor="test")
+    await api.advance(1801)
+    await api.backend.sweep.once()
+    assert (await api.challenge(challenge_id)).status is ChallengeStatus.EXEMPT
+    (again,) = await api.bot.claimed()
+    assert (again["action_type"], again["comment_id"]) == ("UPSERT_PR_COMMENT", 77)
+    assert again["payload"]["comment_marker"] == comment["payload"]["comment_marker"]
+
+
+async def test_actions_of_one_pull_request_come_one_at_a_time(api: Api) -> None:
+    """Ten sweepers close it once, and what follows waits for what is held."""
+    challenge_id = (await api.bot.pull_request(opened())).body["challenge_id"]
+    (comment,) = await api.bot.claimed()
+    await api.bot.result(comment["id"], "SUCCEEDED", comment_id=77)
+    await api.advance(1801)
+    await asyncio.gather(*(api.backend.sweep.once(retention=False) for _ in range(10)))
+    (close,) = await api.bot.claimed()
+    await api.backend.verdicts.verify(UUID(challenge_id), actor="github:2002")
+    every = ["UPSERT_PR_COMMENT", "CLOSE_PR_WITH_COMMENT", "REOPEN_PR_WITH_COMMENT"]
+    assert await api.bot.claimed("w-2", action_types=every) == []
+    order = [close["action_type"]]
+    await api.bot.result(close["id"], "SUCCEEDED")
+    while batch := await api.bot.claimed(action_types=every):
+        (action,) = batch
+        order.append(action["action_type"])
+        await api.bot.result(action["id"], "SUCCEEDED")
+    assert order == ["CLOSE_PR_WITH_COMMENT", "REOPEN_PR_WITH_COMMENT", "UPSERT_PR_COMMENT"]
 
 
 async def test_a_comment_that_cannot_be_posted_closes_nothing(api: Api) -> None:

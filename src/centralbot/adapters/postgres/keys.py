@@ -26,6 +26,7 @@ class PostgresServiceKeys:
         self._cipher = cipher
         self._notify = notify
         self._cache: dict[str, tuple[float, ServiceKey]] = {}
+        self._changes = 0
 
     async def create(self, key_id: str, signing_key: bytes, *, allow_unbound: bool) -> ServiceKey:
         parameters = {
@@ -58,16 +59,19 @@ class PostgresServiceKeys:
         cached = self._cache.get(key_id)
         if cached is not None and time.monotonic() < cached[0]:
             return cached[1]
+        changes = self._changes
         rows = await self._database.fetch(sql("key_find"), {"key_id": key_id})
         if not rows:
             self._cache.pop(key_id, None)
             return None
         key = self._key(rows[0])
-        self._cache[key_id] = (time.monotonic() + CACHE_S, key)
+        if changes == self._changes:  # else it may have been revoked since it was read
+            self._cache[key_id] = (time.monotonic() + CACHE_S, key)
         return key
 
     def forget_cached(self) -> None:
         """Ask the database next time: some process created or revoked a key."""
+        self._changes += 1
         self._cache.clear()
 
     def _key(self, row: Sequence[Any]) -> ServiceKey:
