@@ -294,7 +294,7 @@ async def test_actions_of_one_pull_request_come_one_at_a_time(api: Api) -> None:
     every = ["UPSERT_PR_COMMENT", "CLOSE_PR_WITH_COMMENT", "REOPEN_PR_WITH_COMMENT"]
     assert await api.bot.claimed("w-2", action_types=every) == []
     order = [close["action_type"]]
-    await api.bot.result(close["id"], "SUCCEEDED")
+    await api.bot.result(close["id"], "SUCCEEDED", comment_id=78)
     while batch := await api.bot.claimed(action_types=every):
         (action,) = batch
         order.append(action["action_type"])
