@@ -65,9 +65,10 @@ async def test_an_action_that_waits_for_its_retry_holds_its_pull_request_back(st
     """Order counts more than speed, within one pull request."""
     await store.connect()
     challenge = await store.timed_out()
-    (close,) = await store.claim()
+    await store.run_all()
     await store.verify(challenge)
-    await store.settle(close, RETRYABLE, retry_after_s=30)
+    (reopen,) = await store.claim()
+    await store.settle(reopen, RETRYABLE, retry_after_s=30)
     assert await store.claim() == []
 
 
@@ -143,6 +144,16 @@ class TestInstallations:
         assert await store.claim() == []
         await store.install(an_installation_event("unsuspend", seconds=-800))
         assert [a.attempts for a in await store.claim()] == [1]
+
+    async def test_an_unsuspended_installation_goes_on_at_once(self, store: UnderTest) -> None:
+        """The pause was for what is over."""
+        await store.connect()
+        await store.opened()
+        (action,) = await store.claim()
+        await store.settle(action, Outcome.RELEASED, pause_installation_s=3600)
+        await store.install(an_installation_event("suspend", seconds=-900))
+        await store.install(an_installation_event("unsuspend", seconds=-800))
+        assert [a.id for a in await store.claim()] == [action.id]
 
     async def test_a_live_claim_survives_the_deletion_and_then_it_is_over(self, store: UnderTest) -> None:
         """Fault 15: no retry storm."""

@@ -137,7 +137,10 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A queued action with its place in the machine. ``attempts`` counts claims so far, released ones not."""
+    """A queued action with its place in the machine. ``attempts`` counts claims so far, released ones not.
+
+    ``cancel_reason``: it was overtaken while a worker held it, and is canceled when it comes back unfinished.
+    """
 
     id: UUID
     seq: int
@@ -163,6 +166,7 @@ class Action:
     failure_code: str | None = None
     failure_message: str | None = None
     settled_at: datetime | None = None
+    cancel_reason: str | None = None
 
     @property
     def pr_key(self) -> tuple[int, int]:
@@ -171,7 +175,8 @@ class Action:
 
 def is_ready(action: Action, *, now: datetime, max_attempts: int) -> bool:
     """Whether the action itself may be claimed now: pending and due, or claimed with its lease out."""
-    return action.status in (S.PENDING, S.CLAIMED) and action.run_at <= now and action.attempts < max_attempts
+    unsettled = action.status in (S.PENDING, S.CLAIMED) and action.cancel_reason is None
+    return unsettled and action.run_at <= now and action.attempts < max_attempts
 
 
 def claim(action: Action, *, worker_id: str, token: UUID, lease_s: float, now: datetime) -> Action:
@@ -190,11 +195,14 @@ def claim(action: Action, *, worker_id: str, token: UUID, lease_s: float, now: d
 
 
 def expire(action: Action, *, max_attempts: int, now: datetime) -> Action:
-    """Give back a lease that ran out; at the attempt limit the action is dead."""
+    """Give back a lease that ran out; at the attempt limit the action is dead, and an overtaken one is canceled."""
+    if action.cancel_reason is not None:
+        return cancel(action, reason=action.cancel_reason, now=now)
     status = step("action", TRANSITIONS, action.status, E.EXPIRE)
     freed = replace(action, status=status, worker_id=None, claim_token=None, run_at=now)
     if action.attempts >= max_attempts:
-        return fail(freed, code="LEASE_EXPIRED", message="the last allowed claim ran out without a result", now=now)
+        message = "the last allowed claim ran out without a result"
+        return fail(_unanswered(freed), code="LEASE_EXPIRED", message=message, now=now)
     return freed
 
 
@@ -207,13 +215,23 @@ def fail(action: Action, *, code: str, message: str | None, now: datetime) -> Ac
 def cancel(action: Action, *, reason: str, now: datetime) -> Action:
     """Cancel the action with a reason. Raises IllegalTransition for one that is done or canceled."""
     status = step("action", TRANSITIONS, action.status, E.CANCEL)
-    return replace(action, status=status, failure_code=reason, claim_token=None, worker_id=None, settled_at=now)
+    return replace(_unanswered(action), status=status, failure_code=reason, settled_at=now)
 
 
 def operator_retry(action: Action, *, now: datetime) -> Action:
-    """Bring a dead action back with a fresh set of attempts."""
+    """Bring a dead action back with a fresh set of attempts; results of its earlier life are no longer repeats."""
     status = step("action", TRANSITIONS, action.status, E.OPERATOR_RETRY)
-    return replace(action, status=status, attempts=0, run_at=now, claim_token=None, worker_id=None, settled_at=None)
+    return replace(_unanswered(action), status=status, attempts=0, run_at=now, settled_at=None)
+
+
+def _unanswered(action: Action) -> Action:
+    """Without a holder and without earlier results: a late one is no repeat of anything."""
+    return replace(action, worker_id=None, claim_token=None, last_outcome=None, last_token=None, last_worker_id=None)
+
+
+def overtake(action: Action, *, reason: str) -> Action:
+    """Mark an action that a worker holds: what it does still counts, but it is not begun again."""
+    return replace(action, cancel_reason=action.cancel_reason or reason)
 
 
 def is_repeat(action: Action, settlement: Settlement) -> bool:
@@ -244,6 +262,9 @@ def settle(action: Action, settlement: Settlement, *, max_attempts: int, jitter:
         Outcome.RELEASED: E.RELEASE,
         Outcome.RETRYABLE_FAILURE: E.FAIL if action.attempts >= max_attempts else E.RETRY_LATER,
     }[outcome]
+    overtaken = action.cancel_reason is not None and outcome in (Outcome.RELEASED, Outcome.RETRYABLE_FAILURE)
+    if overtaken:
+        event = E.CANCEL
     status = step("action", TRANSITIONS, action.status, event)
     delay = 0.0
     if event is E.RETRY_LATER:
@@ -259,7 +280,7 @@ def settle(action: Action, settlement: Settlement, *, max_attempts: int, jitter:
         last_outcome=outcome,
         last_token=action.claim_token,
         last_worker_id=settlement.worker_id,
-        failure_code=settlement.failure_code,
+        failure_code=action.cancel_reason if overtaken else settlement.failure_code,
         failure_message=settlement.failure_message,
         comment_id=_comment_after(action, settlement, status),
         settled_at=now if status in SETTLED else None,

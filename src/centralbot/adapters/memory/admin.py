@@ -143,7 +143,7 @@ class MemoryActions:
         audit(state, "action.retried", actor=actor, action=retried, action_id=str(action_id))
         return retried
 
-    async def cancel(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
+    async def cancel(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:  # noqa: ARG002 - the state has its own
         state = self._state
         action = state.action(action_id)
         if state.is_live(action):

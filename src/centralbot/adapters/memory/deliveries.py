@@ -14,7 +14,7 @@ from centralbot.domain.dedup import (
 )
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.gating import GateFacts
-from centralbot.domain.installation import InstallationEffects, InstallationFacts
+from centralbot.domain.installation import InstallationEffects, InstallationFacts, InstallationStatus
 from centralbot.ports.driven.deliveries import DecideInstallation, DecidePullRequest
 
 
@@ -90,8 +90,12 @@ class MemoryDeliveries:
 
     def _write(self, event: InstallationEvent, effects: InstallationEffects) -> None:
         state = self._state
-        if effects.installation is not None:
-            state.installations[effects.installation.id] = effects.installation
+        after = effects.installation
+        if after is not None:
+            before = state.installations.get(after.id)
+            if before is not None and before.status is not after.status is InstallationStatus.ACTIVE:
+                state.paused_until.pop(after.id, None)  # unsuspended: what it was paused for is over
+            state.installations[after.id] = after
         for row in effects.repositories:
             state.repositories[row.installation_id, row.repo_id] = row
         if effects.uninstalled:

@@ -24,7 +24,7 @@ def apply(state: State, effects: Effects) -> None:
         raise Unavailable("the challenge changed meanwhile; try again")
     if effects.cancel_actions is not None:
         of = effects.cancel_actions
-        cancel_queued(state, lambda action: action.challenge_id == of.challenge_id, reason=of.reason)
+        cancel(state, lambda action: action.challenge_id == of.challenge_id, reason=of.reason)
     if change is not None:
         state.put_challenge(change.challenge)
     if effects.created is not None:
@@ -42,10 +42,18 @@ def cancel_queued(state: State, which: Callable[[Action], bool], *, reason: str,
     return len(picked)
 
 
+def cancel(state: State, which: Callable[[Action], bool], *, reason: str) -> None:
+    """Cancel what ``which`` picks: at once, or when it comes back from the worker that holds it."""
+    cancel_queued(state, which, reason=reason)
+    for action in state.outstanding():
+        if which(action):
+            state.put_action(outbox.overtake(action, reason=reason))
+
+
 def enqueue(state: State, new: NewAction) -> Action:
     """Queue an action behind the others; it replaces unexecuted older ones with its marker on its pull request."""
     pr_key = (new.repo_id, new.pr_number)
-    cancel_queued(state, lambda old: old.pr_key == pr_key and old.marker == new.marker, reason=SUPERSEDED)
+    cancel(state, lambda old: old.pr_key == pr_key and old.marker == new.marker, reason=SUPERSEDED)
     action = Action(
         id=new.id,
         seq=state.next_seq(),

@@ -53,7 +53,7 @@ class MemoryUpkeep:
             became[after.status] += 1
             if after.status is ActionStatus.FAILED:
                 bury_notice(state, after)
-        return became[ActionStatus.PENDING], became[ActionStatus.FAILED]
+        return became.total() - became[ActionStatus.FAILED], became[ActionStatus.FAILED]
 
     async def cancel_strays(self, *, limit: int) -> int:
         return cancel_queued(self._state, self._is_stray, reason="STRAY", limit=limit)

@@ -50,6 +50,12 @@ canceled as (
      set settled = 'CANCELED', settled_at = now(), failure_code = g.reason, attempts = g.attempts
     from gone g
    where a.id = any(array(select action_id from gone)) and a.id = g.action_id),
+-- What a worker holds ends when it comes back unfinished.
+overtaken as (
+  update bot_action_queue q
+     set cancel_reason = (select min(d.reason) from doomed d where d.action_id = q.action_id)
+   where q.action_id = any(array(select action_id from doomed)) and q.claim_token is not null and q.run_at > now()
+     and q.cancel_reason is null),
 written as (
   insert into bot_actions
     (id, action_type, installation_id, repo_id, repo_full_name, pr_number, challenge_id, marker, markdown, reason,

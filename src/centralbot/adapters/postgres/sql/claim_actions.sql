@@ -1,6 +1,6 @@
 -- Lease actions to a worker: one to each installation that has claimable work, then the rest, up to the limit.
 -- Installations ("lanes") are walked by index from a given place round the circle, so that none is always first and
--- none is read that is not needed. Claimable: due or lease out, attempts left, a type the worker takes, oldest
+-- none is read that is not needed. Claimable: due or lease out, attempts left, not overtaken, a type the worker takes, oldest
 -- unsettled of its pull request, installation active and not paused. Skips what other claims have locked.
 with recursive
 fresh as (
@@ -41,7 +41,7 @@ first as materialized (
     cross join lateral (
       select q.action_id from bot_action_queue q
        where q.installation_id = l.installation_id and q.run_at <= now()
-         and q.attempts < %(max_attempts)s and q.action_type = any(%(types)s::text[])
+         and q.attempts < %(max_attempts)s and q.action_type = any(%(types)s::text[]) and q.cancel_reason is null
          and not exists (select from bot_action_queue o
                           where o.repo_id = q.repo_id and o.pr_number = q.pr_number and o.seq < q.seq)
        order by q.run_at, q.seq limit 1 for update of q skip locked) h
@@ -52,7 +52,7 @@ rest as materialized (
     cross join lateral (
       select q.action_id from bot_action_queue q
        where q.installation_id = f.installation_id and q.run_at <= now()
-         and q.attempts < %(max_attempts)s and q.action_type = any(%(types)s::text[])
+         and q.attempts < %(max_attempts)s and q.action_type = any(%(types)s::text[]) and q.cancel_reason is null
          and not exists (select from bot_action_queue o
                           where o.repo_id = q.repo_id and o.pr_number = q.pr_number and o.seq < q.seq)
          and q.action_id <> all(array(select action_id from first))

@@ -1,15 +1,22 @@
 -- Give back leases that ran out; with the attempts used up the action is dead, and a dead gate comment cancels its
--- challenge.
+-- challenge. One that was overtaken while it was held is canceled.
 with head as materialized (
-  select q.action_id, q.attempts, q.attempts >= %(max_attempts)s as dead
+  select q.action_id, q.attempts, q.cancel_reason,
+         q.attempts >= %(max_attempts)s and q.cancel_reason is null as dead
     from bot_action_queue q
    where q.claim_token is not null and q.run_at <= now()
    limit %(limit)s for update skip locked),
 back as (
   update bot_action_queue q set worker_id = null, claim_token = null, failure_code = 'LEASE_EXPIRED'
-   where q.action_id = any(array(select action_id from head where not dead))),
+   where q.action_id = any(array(select action_id from head where not dead and cancel_reason is null))),
 died as (
-  delete from bot_action_queue q where q.action_id = any(array(select action_id from head where dead))),
+  delete from bot_action_queue q
+   where q.action_id = any(array(select action_id from head where dead or cancel_reason is not null))),
+canceled as (
+  update bot_actions a
+     set settled = 'CANCELED', settled_at = now(), attempts = h.attempts, failure_code = h.cancel_reason
+    from head h
+   where a.id = any(array(select action_id from head where cancel_reason is not null)) and a.id = h.action_id),
 failed as (
   update bot_actions a
      set settled = 'FAILED', settled_at = now(), attempts = h.attempts, failure_code = 'LEASE_EXPIRED',

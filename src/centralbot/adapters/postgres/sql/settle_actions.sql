@@ -12,9 +12,10 @@ fresh as (
 held as materialized (
   select q.action_id, q.installation_id, q.repo_id, q.pr_number, q.challenge_id, q.action_type, q.attempts,
          q.claim_token as token, s.worker_id, s.outcome, s.failure_code, s.failure_message, s.retry_after_s,
-         s.pause_installation_s, s.comment_id, s.delays,
+         s.pause_installation_s, s.comment_id, s.delays, q.cancel_reason,
          case when s.outcome = 'SUCCEEDED' then 'DONE'
               when s.outcome = 'FAILED' then 'FAILED'
+              when q.cancel_reason is not null then 'CANCELED'   -- overtaken while it was held
               when s.outcome = 'RETRYABLE_FAILURE' and q.attempts >= %(max_attempts)s then 'FAILED'
               else 'PENDING' end as status
     from s join bot_action_queue q on q.action_id = s.action_id
@@ -39,7 +40,8 @@ back as (
 done as (
   update bot_actions a
      set settled = h.status, settled_at = now(), attempts = h.attempts, worker_id = h.worker_id,
-         claim_token = h.token, outcome = h.outcome, failure_code = h.failure_code,
+         claim_token = h.token, outcome = h.outcome,
+         failure_code = case when h.status = 'CANCELED' then h.cancel_reason else h.failure_code end,
          failure_message = h.failure_message,
          comment_id = case when h.status = 'DONE' and a.action_type = 'CLOSE_PR_WITH_COMMENT' then h.comment_id
                            else coalesce(h.comment_id, a.comment_id) end

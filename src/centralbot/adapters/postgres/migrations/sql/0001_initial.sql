@@ -175,7 +175,9 @@ create table bot_action_queue (
   last_worker_id  text,
   failure_code    text,
   failure_message text,
-  check ((worker_id is null) = (claim_token is null))
+  cancel_reason   text,                      -- overtaken under a live claim: canceled when it comes back unfinished
+  check ((worker_id is null) = (claim_token is null)),
+  check (cancel_reason is null or claim_token is not null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_cost_delay = 0);
 create index bot_action_queue_ready on bot_action_queue (installation_id, run_at, seq);
