@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = b""
         self._sent = 0.0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._next()
 
@@ -65,7 +66,7 @@ def request(path: str, body: bytes, headers: dict[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def drive(host: str, port: int, requests: Sequence[bytes], *, connections: int) -> Load:
+async def drive(host: str, port: int, requests: Iterable[bytes], *, connections: int) -> Load:
     """Send every request once, each connection one at a time."""
     loop = asyncio.get_running_loop()
     queue = iter(requests)

@@ -1,0 +1,21 @@
+"""One pass of the sweeper, timed without its start: prints a JSON object with the seconds and the report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import asdict
+
+from centralbot.entrypoints.cli.running import open_store
+
+
+async def main() -> None:
+    async with open_store() as backend:
+        started = time.perf_counter()
+        report = await backend.sweep.once()
+        print(json.dumps({"seconds": time.perf_counter() - started, **asdict(report)}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
