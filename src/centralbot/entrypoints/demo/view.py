@@ -50,7 +50,8 @@ class View:
             self.stop()
 
     def stop(self) -> None:
-        """Leave the screen as it is now."""
+        """Leave the steps on the screen."""
+        self.pulls = ()
         if self._screen is not None:
             self._screen.stop()
             self._screen = None
