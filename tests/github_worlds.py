@@ -10,6 +10,7 @@ from typing import Protocol
 import httpx
 
 from centralbot.adapters.github.app import GitHubApp, GitHubSettings, open_github
+from centralbot.adapters.github.network import PooledNetwork
 from centralbot.adapters.memory.clock import ManualClock
 from centralbot.adapters.memory.github import MemoryGitHub
 from centralbot.adapters.simulator import Fault, FaultKind, Simulator, running
@@ -175,11 +176,11 @@ def as_described(request: httpx.Request) -> None:
     assert pinned == ("2022-11-28", "application/vnd.github+json")
 
 
-class Recording(httpx.AsyncHTTPTransport):
+class Recording(PooledNetwork):
     """The network, with every request shown to ``seen`` as it leaves."""
 
     def __init__(self, seen: Callable[[httpx.Request], None]) -> None:
-        super().__init__()
+        super().__init__(max_connections=100, timeout_s=10.0)
         self._seen = seen
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -13,6 +13,7 @@ from centralbot.adapters.github.client import GitHubClient
 from centralbot.adapters.github.comments import GitHubComments
 from centralbot.adapters.github.identity import OurIdentity
 from centralbot.adapters.github.installations import GitHubInstallations
+from centralbot.adapters.github.network import PooledNetwork
 from centralbot.adapters.github.pull_requests import GitHubPullRequests
 from centralbot.adapters.github.transport import OnRequest, Transport
 from centralbot.ports.driven.clock import Clock
@@ -66,9 +67,9 @@ async def open_github(
     ``on_request`` is for metrics; ``http_transport`` takes the place of the network.
     """
     key = load_private_key(settings.private_key_pem)
-    limits = httpx.Limits(max_connections=settings.max_concurrent, keepalive_expiry=30.0)
-    timeout_s = settings.timeout_s  # of each step; the transport limits the whole exchange
-    async with httpx.AsyncClient(timeout=timeout_s, limits=limits, transport=http_transport) as http:
+    timeout_s = settings.timeout_s
+    network = http_transport or PooledNetwork(max_connections=settings.max_concurrent, timeout_s=timeout_s)
+    async with httpx.AsyncClient(timeout=timeout_s, transport=network) as http:
         transport = Transport(
             http,
             api_url=settings.api_url,
