@@ -34,7 +34,12 @@ class Child:
     def __init__(self, name: str, arguments: tuple[str, ...], environ: Mapping[str, str], directory: Path) -> None:
         self.name = name
         self._out, self._log = directory / f"{name}.out", directory / f"{name}.log"
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("CENTRALBOT_")}
+        # Settings of the caller's must not get in, and a proxy has no way to our loopback.
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("CENTRALBOT_") and not key.lower().endswith("_proxy")
+        }
         work = directory / f"{name}.cwd"
         work.mkdir(mode=0o700, exist_ok=True)
         with self._out.open("wb") as out, self._log.open("wb") as log:

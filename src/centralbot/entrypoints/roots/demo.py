@@ -90,7 +90,8 @@ async def _fleet(view: View, place: Path) -> AsyncIterator[tuple[Fleet, Backend]
             yield fleet, backend
         except DemoError:
             view.stop()
-            for child in fleet.children.values():
+            dead = [child for child in fleet.children.values() if child.code is not None]
+            for child in dead or fleet.children.values():
                 view.say(f"--- the end of {child.name}'s log")
                 for line in child.tail():
                     view.say(line)
