@@ -6,14 +6,17 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final, Literal, TextIO
 
+import msgspec
 import structlog
 from structlog.typing import Processor
 
 Event = MutableMapping[str, Any]
 
 HIDDEN: Final = "[hidden]"
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 _SECRET_KEY = re.compile(
     r"secret|token|authorization|signature|password|private_?key|cookie|^body$|dsn|database_url", re.I
 )
@@ -31,6 +34,11 @@ _CONTROL = re.compile(
 )
 
 
+# What most values look like: an id, a number, a word. Nothing to hide ("gh?_", "eyJ", "://") and nothing to escape.
+_PLAIN = re.compile(r"(?:[0-9a-f-]+|[A-Z_]+|[a-z.-]+(?:_request|_repositories)?|[0-9T:.Z-]+)")
+_SHORT = 64
+
+
 def configure_logging(
     format: Literal["json", "console"],
     level: Literal["debug", "info", "warning", "error"],
@@ -46,7 +54,7 @@ def configure_logging(
         structlog.processors.format_exc_info,
         _clean,
     ]
-    renderer: Processor = structlog.processors.JSONRenderer(default=str)
+    renderer: Processor = structlog.processors.JSONRenderer(serializer=_json)
     if format == "console":
         renderer = structlog.dev.ConsoleRenderer(
             colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback, sort_keys=False
@@ -75,16 +83,33 @@ def configure_logging(
         library.setLevel(logging.WARNING)
 
 
+def _json(event: Event, **_: Any) -> str:
+    return _ENCODER.encode(event).decode()
+
+
 def _clean(_logger: Any, _method: str, event: Event) -> Event:
     """Hide what is secret, by name and by looks, and write control characters as escapes."""
-    return {_escape(str(key)): _value(str(key), value) for key, value in event.items()}
+    return {_name(key): _value(key, value) for key, value in event.items()}
+
+
+@lru_cache(maxsize=512)
+def _name(key: str) -> str:
+    return _escape(str(key))
+
+
+@lru_cache(maxsize=512)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def _value(key: str, value: Any) -> Any:
-    if isinstance(value, bool | int | float) or value is None:
+    kind = type(value)
+    if kind is int or kind is bool or kind is float or value is None:
         return value
-    if _SECRET_KEY.search(key):
+    if _is_secret(str(key)):
         return HIDDEN
+    if kind is str and len(value) < _SHORT and _PLAIN.fullmatch(value):
+        return value
     if isinstance(value, Mapping):
         return {_escape(str(inner)): _value(str(inner), item) for inner, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -67,6 +67,7 @@ def make_server(app: Any, *, host: str, port: int, on_stop: Callable[[], None] =
         server_header=False,
         date_header=True,
         http="httptools",
+        proxy_headers=False,  # nothing asks who the client is, and a header would be believed
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=75,
