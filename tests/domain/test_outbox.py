@@ -101,3 +101,10 @@ def test_an_operators_retry_starts_over() -> None:
     again = outbox.operator_retry(dead, now=at(7))
     assert (again.status, again.attempts, again.run_at, again.settled_at) == (ActionStatus.PENDING, 0, at(7), None)
     assert again.failure_code == "LOCKED"
+
+
+def test_an_operators_retry_is_not_overtaken_any_more() -> None:
+    """What was overtaken and then failed comes back claimable: the operator knows better."""
+    held = outbox.overtake(an_action(ActionStatus.CLAIMED), reason="CHALLENGE_VERIFIED")
+    dead = outbox.settle(held, a_settlement(held, Outcome.FAILED), max_attempts=3, jitter=0.5, now=T0)
+    assert outbox.is_ready(outbox.operator_retry(dead, now=T0), now=T0, max_attempts=3) is True

@@ -89,6 +89,9 @@ TRANSITIONS: Table[ActionStatus, ActionEvent] = {
 SETTLED: frozenset[ActionStatus] = frozenset({S.DONE, S.FAILED, S.CANCELED})
 """Nothing will happen to an action in one of these unless an operator asks for it."""
 
+ALREADY_CLOSED = "ALREADY_CLOSED"
+"""The ``failure_code`` of a close that succeeded because somebody else had closed or merged: the bot did nothing."""
+
 BACKOFF_BASE_S = 2.0
 BACKOFF_CAP_S = 900.0
 
@@ -225,8 +228,9 @@ def operator_retry(action: Action, *, now: datetime) -> Action:
 
 
 def _unanswered(action: Action) -> Action:
-    """Without a holder and without earlier results: a late one is no repeat of anything."""
-    return replace(action, worker_id=None, claim_token=None, last_outcome=None, last_token=None, last_worker_id=None)
+    """Without a holder and without a past: a late result is no repeat of anything."""
+    nobody = replace(action, worker_id=None, claim_token=None, cancel_reason=None)
+    return replace(nobody, last_outcome=None, last_token=None, last_worker_id=None)
 
 
 def overtake(action: Action, *, reason: str) -> Action:
@@ -282,13 +286,6 @@ def settle(action: Action, settlement: Settlement, *, max_attempts: int, jitter:
         last_worker_id=settlement.worker_id,
         failure_code=action.cancel_reason if overtaken else settlement.failure_code,
         failure_message=settlement.failure_message,
-        comment_id=_comment_after(action, settlement, status),
+        comment_id=settlement.comment_id or action.comment_id,
         settled_at=now if status in SETTLED else None,
     )
-
-
-def _comment_after(action: Action, settlement: Settlement, status: ActionStatus) -> int | None:
-    """The comment to look for next time. A finished close keeps only what its own result says: that we closed it."""
-    if status is S.DONE and action.action_type is ActionType.CLOSE_PR_WITH_COMMENT:
-        return settlement.comment_id
-    return settlement.comment_id or action.comment_id
