@@ -12,7 +12,7 @@ from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.effects import NOTHING, Effects
 from centralbot.domain.errors import ChallengeNotPending, NotFound
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import ALREADY_CLOSED, ActionReason, ActionStatus, ActionType, Outcome
 from centralbot.domain.policy import Exemption
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.driven.challenges import Proof
@@ -94,7 +94,8 @@ async def test_a_late_pass_after_a_foreign_close_does_not_reopen(store: UnderTes
     """Invariant 8: a human closed it, a human reopens it."""
     await store.connect()
     challenge = await store.timed_out()
-    await store.run_all(comment_id=None)
+    (close,) = await store.claim()
+    await store.settle(close, failure_code=ALREADY_CLOSED)
     await store.verify(challenge)
     assert [action.action_type for action in await store.run_all()] == [UPSERT]
 
@@ -125,14 +126,21 @@ async def test_facts_tell_how_far_the_close_has_come(store: UnderTest) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "expected"), [(Outcome.SUCCEEDED, CloseState.NOT_BY_US), (Outcome.FAILED, CloseState.NONE)]
+    ("outcome", "code", "expected"),
+    [
+        (Outcome.SUCCEEDED, ALREADY_CLOSED, CloseState.NOT_BY_US),
+        (Outcome.SUCCEEDED, None, CloseState.CLOSED),
+        (Outcome.FAILED, "LOCKED", CloseState.NONE),
+    ],
 )
-async def test_facts_tell_a_close_that_was_not_ours(store: UnderTest, outcome: Outcome, expected: CloseState) -> None:
-    """Done without a comment, or never done."""
+async def test_facts_tell_a_close_that_was_not_ours(
+    store: UnderTest, outcome: Outcome, code: str | None, expected: CloseState
+) -> None:
+    """By its word; a worker that knows only the unmarked fields is believed to have closed it."""
     await store.connect()
     challenge = await store.timed_out()
     (close,) = await store.claim()
-    await store.settle(close, outcome)
+    await store.settle(close, outcome, failure_code=code)
     assert (await facts_of(store, challenge.id)).close == expected
 
 

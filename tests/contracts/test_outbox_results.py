@@ -10,7 +10,7 @@ import pytest
 
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.errors import ActionNotHeld, NotFound
-from centralbot.domain.outbox import ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import ALREADY_CLOSED, ActionStatus, ActionType, Outcome
 from tests.builders import a_pull_request_event, a_settlement
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
@@ -265,7 +265,7 @@ async def test_a_close_by_somebody_else_is_not_ours_to_reopen(store: UnderTest) 
     challenge = await store.timed_out()
     (close,) = await store.claim()
     await store.verify(challenge)
-    await store.settle(close, comment_id=None)
+    await store.settle(close, failure_code=ALREADY_CLOSED)
     assert [a.action_type for a in await store.run_all()] == [ActionType.UPSERT_PR_COMMENT]
 
 

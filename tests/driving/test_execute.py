@@ -12,7 +12,7 @@ import pytest
 from centralbot.adapters.memory.clock import ManualClock
 from centralbot.adapters.memory.github import MemoryGitHub
 from centralbot.domain.comments import cannot_reopen, marker_line, with_marker
-from centralbot.domain.outbox import ActionType, Outcome
+from centralbot.domain.outbox import ALREADY_CLOSED, ActionType, Outcome
 from centralbot.ports.driven.github import (
     GitHubError,
     GitHubInstallationUnavailable,
@@ -161,7 +161,7 @@ async def test_a_close_reads_then_says_then_closes(world: World) -> None:
 async def test_nothing_is_said_where_somebody_was_faster(world: World, how: str) -> None:
     """A pull request that is closed or merged already needs no close and gets no comment."""
     getattr(world.github, how)(world.ref)
-    assert await world.run(CLOSE) == (Outcome.SUCCEEDED, None, None)
+    assert await world.run(CLOSE) == (Outcome.SUCCEEDED, ALREADY_CLOSED, None)
     assert (world.github.calls, world.said) == (["get"], [])
 
 
@@ -193,7 +193,7 @@ async def test_a_merge_in_the_middle_of_a_close_is_not_ours(world: World) -> Non
 
     execute = Execute(pull_requests=world.github, comments=MergedMeanwhile(world.clock.now))
     settlement = await execute(turn)
-    assert (settlement.outcome, settlement.comment_id) == (Outcome.SUCCEEDED, None)
+    assert (settlement.outcome, settlement.failure_code) == (Outcome.SUCCEEDED, ALREADY_CLOSED)
 
 
 async def test_a_pull_request_that_is_gone_is_a_dead_action(world: World) -> None:

@@ -16,7 +16,7 @@ from centralbot.domain.challenge import noticed
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import ActionNotHeld
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import Action, ActionStatus, ActionType, Settlement
+from centralbot.domain.outbox import ALREADY_CLOSED, Action, ActionStatus, ActionType, Settlement
 from centralbot.ports.driven.outbox import ClaimRequest
 
 
@@ -126,7 +126,7 @@ class MemoryOutbox:
         if action.action_type is ActionType.UPSERT_PR_COMMENT:
             told = noticed(challenge, now=state.now(), comment_id=comment_id)
             state.put_challenge(replace(told, gate_comment_id=comment_id or told.gate_comment_id))
-        elif action.action_type is ActionType.CLOSE_PR_WITH_COMMENT and action.comment_id is None:
+        elif action.action_type is ActionType.CLOSE_PR_WITH_COMMENT and action.failure_code == ALREADY_CLOSED:
             # Somebody else had closed it: then it is not ours to reopen.
             cancel_queued(
                 state,

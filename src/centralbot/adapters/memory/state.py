@@ -19,7 +19,7 @@ from centralbot.domain.effects import AuditEvent
 from centralbot.domain.errors import NotFound
 from centralbot.domain.gating import Gate
 from centralbot.domain.installation import Installation, InstallationRepository
-from centralbot.domain.outbox import SETTLED, Action, ActionStatus, ActionType
+from centralbot.domain.outbox import ALREADY_CLOSED, SETTLED, Action, ActionStatus, ActionType
 from centralbot.domain.policy import RepoConfig
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.driven.admin import ServiceKey, WhitelistEntry
@@ -153,5 +153,5 @@ class State:
         if close is None or close.status in (ActionStatus.FAILED, ActionStatus.CANCELED):
             return CloseState.NONE
         if close.status is ActionStatus.DONE:
-            return CloseState.NOT_BY_US if close.comment_id is None else CloseState.CLOSED
+            return CloseState.NOT_BY_US if close.failure_code == ALREADY_CLOSED else CloseState.CLOSED
         return CloseState.IN_FLIGHT if self.is_live(close) else CloseState.QUEUED

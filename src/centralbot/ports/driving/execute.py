@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from centralbot.domain import comments as texts
-from centralbot.domain.outbox import ActionReason, ActionType, Outcome, Settlement
+from centralbot.domain.outbox import ALREADY_CLOSED, ActionReason, ActionType, Outcome, Settlement
 from centralbot.ports.driven.github import (
     Comments,
     GitHubInstallationUnavailable,
@@ -120,7 +120,7 @@ class Execute:
     async def __call__(self, turn: Turn) -> Settlement:
         """Do the action and return its result; what GitHub answered decides the outcome."""
         try:
-            await self._do(turn)
+            note = await self._do(turn)
         except Withheld as exc:
             return turn.not_finished(exc.code)
         except (GitHubRateLimited, GitHubInstallationUnavailable) as exc:  # it was refused: nothing has happened
@@ -131,26 +131,27 @@ class Execute:
             return turn.settlement(Outcome.FAILED, exc.reason, exc.message)
         except Exception as exc:
             return turn.settlement(Outcome.RETRYABLE_FAILURE, "INTERNAL", f"{type(exc).__name__}: {exc}")
-        return turn.settlement(Outcome.SUCCEEDED)
+        return turn.settlement(Outcome.SUCCEEDED, note)
 
-    async def _do(self, turn: Turn) -> None:
+    async def _do(self, turn: Turn) -> str | None:
         match turn.action.action_type:
             case ActionType.UPSERT_PR_COMMENT:
                 await self._say(turn, turn.action.markdown)
             case ActionType.CLOSE_PR_WITH_COMMENT:
-                await self._close(turn)
+                return await self._close(turn)
             case ActionType.REOPEN_PR_WITH_COMMENT:
                 await self._reopen(turn)
+        return None
 
-    async def _close(self, turn: Turn) -> None:
-        """Comment, then close (ADR 6). A ``comment_id`` in the result means that the bot closed it."""
+    async def _close(self, turn: Turn) -> str | None:
+        """Comment, then close (ADR 6). Returns ALREADY_CLOSED where somebody else had closed or merged it."""
         state = await self._pull_requests.get(turn.ref)
         if state.merged:
-            return
+            return ALREADY_CLOSED
         if not state.is_open:
             if turn.may_be_said:  # an earlier claim of ours may have closed it and died before it could say so
                 turn.comment_id = await self._find(turn)
-            return
+            return ALREADY_CLOSED if turn.comment_id is None else None
         await self._say(turn, turn.action.markdown)
         turn.before_write()
         try:
@@ -161,7 +162,8 @@ class Execute:
             state = await self._pull_requests.get(turn.ref)
             if state.is_open:
                 raise
-            turn.comment_id = None  # somebody else closed or merged it in between
+            return ALREADY_CLOSED  # in between
+        return None
 
     async def _reopen(self, turn: Turn) -> None:
         state = await self._pull_requests.get(turn.ref)

@@ -5,7 +5,7 @@ select clock_timestamp() as now,
                   and o.status in ('PENDING', 'VERIFIED', 'EXEMPT')),
        (select case when q.action_id is null
                     then case when a.settled = 'DONE'
-                              then case when a.comment_id is null then 'NOT_BY_US' else 'CLOSED' end else 'NONE' end
+                              then case when a.failure_code = 'ALREADY_CLOSED' then 'NOT_BY_US' else 'CLOSED' end else 'NONE' end
                     when q.claim_token is not null and q.run_at > now() then 'IN_FLIGHT' else 'QUEUED' end
           from bot_actions a left join bot_action_queue q on q.action_id = a.id
          where a.challenge_id = c.id and a.action_type = 'CLOSE_PR_WITH_COMMENT'

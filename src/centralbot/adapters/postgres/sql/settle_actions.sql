@@ -43,8 +43,7 @@ done as (
          claim_token = h.token, outcome = h.outcome,
          failure_code = case when h.status = 'CANCELED' then h.cancel_reason else h.failure_code end,
          failure_message = h.failure_message,
-         comment_id = case when h.status = 'DONE' and a.action_type = 'CLOSE_PR_WITH_COMMENT' then h.comment_id
-                           else coalesce(h.comment_id, a.comment_id) end
+         comment_id = coalesce(h.comment_id, a.comment_id)
     from held h
    where a.id = any(array(select action_id from held where status <> 'PENDING')) and a.id = h.action_id),
 -- Said but not finished (a rate limit between the comment and the close): the next claim must find that comment.
@@ -76,7 +75,7 @@ doomed as materialized (
             from unnoticed u
           union all
           select h.repo_id, h.pr_number, h.challenge_id, 'REOPEN_PR_WITH_COMMENT', 'NOT_CLOSED_BY_US' from held h
-           where h.status = 'DONE' and h.action_type = 'CLOSE_PR_WITH_COMMENT' and h.comment_id is null) k
+           where h.status = 'DONE' and h.action_type = 'CLOSE_PR_WITH_COMMENT' and h.failure_code = 'ALREADY_CLOSED') k
    cross join lateral (
      select q.action_id from bot_action_queue q
       where q.repo_id = k.repo_id and q.pr_number = k.pr_number and q.challenge_id = k.challenge_id
