@@ -12,7 +12,9 @@ from centralbot.entrypoints.cli.running import leave_on_sigterm, read_settings, 
 
 
 def simulator(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens on loopback; 0 is any free port.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where it listens on loopback; 0 is any free port.")
+    ] = 3001,
     webhook_url: Annotated[
         str | None, typer.Option(help="Where its webhooks go, as http://127.0.0.1:3000/webhooks/github.")
     ] = None,
@@ -34,6 +36,6 @@ def simulator(
             return
         for name, value in settings.items():
             print(f"{name}={value}", flush=True)
-        note(f"The simulated GitHub is at {url}; acts under {url}/_simulator/.")
+        note(f"The simulated GitHub is at {url}; it is controlled under {url}/_simulator/.")
 
     root.serve(root.make_simulator(environ, webhook_url=webhook_url), host="127.0.0.1", port=port, on_ready=on_ready)

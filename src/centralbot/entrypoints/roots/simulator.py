@@ -34,7 +34,10 @@ def make_simulator(environ: Mapping[str, str], *, webhook_url: str | None) -> Si
 
 
 def serve(simulator: Simulator, *, host: str, port: int, on_ready: Ready) -> None:
-    """Serve until SIGTERM or SIGINT; ``on_ready`` gets the address and the settings that a worker needs for it."""
+    """Serve until SIGTERM or SIGINT; ``on_ready`` gets the address and the settings that a worker needs for it.
+
+    Raises OSError where it cannot listen.
+    """
 
     def ready(url: str) -> None:
         one_line = simulator.private_key_pem.strip().replace("\n", "\\n")
@@ -47,4 +50,7 @@ def serve(simulator: Simulator, *, host: str, port: int, on_ready: Ready) -> Non
         }
         on_ready(url, settings)
 
-    run(simulator, host, port, ready)
+    try:
+        run(simulator, host, port, ready)
+    except OSError as exc:
+        raise OSError(f"cannot listen on {host}:{port}: {exc.strerror}; choose another") from exc

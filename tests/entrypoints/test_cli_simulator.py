@@ -1,0 +1,34 @@
+"""The simulated GitHub as a command."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx
+
+from tests.entrypoints.commands import Cli
+
+
+def test_it_prints_the_settings_that_a_worker_needs_for_it(bare_cli: Cli) -> None:
+    """Ready for .env: started again with them, it is the same App."""
+    with bare_cli.started("simulator", "--port", "0") as simulator:
+        assert simulator.process.stdout is not None
+        lines = [simulator.process.stdout.readline().rstrip("\n") for _ in range(5)]
+        settings = dict(line.split("=", 1) for line in lines)
+        page = httpx.get(settings["CENTRALBOT_GITHUB_API_URL"], trust_env=False)
+        result = simulator.stop()
+    with bare_cli.started("simulator", "--port", "0", **settings) as again:
+        assert again.process.stdout is not None
+        repeated = dict(again.process.stdout.readline().rstrip("\n").split("=", 1) for _ in range(5))
+    same = ("CENTRALBOT_GITHUB_APP_ID", "CENTRALBOT_GITHUB_APP_PRIVATE_KEY", "CENTRALBOT_GITHUB_WEBHOOK_SECRET")
+    assert (page.status_code, result.code) == (200, 0)
+    assert [settings[name] for name in same] == [repeated[name] for name in same]
+
+
+def test_a_taken_port_is_one_line(bare_cli: Cli) -> None:
+    """That names the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = bare_cli("simulator", "--port", port)
+    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another\n"
+    assert (result.code, result.out, result.err) == (1, "", expected)
