@@ -69,7 +69,13 @@ def open_dir_factory() -> Iterator[Callable[[], Path]]:
 
 @pytest.fixture(scope="session")
 def postgres_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The embedded server of this test run, as a superuser. Tests use ``database``; this is for making databases."""
+    """The embedded server of this test run, as a superuser. Tests use ``database``; this is for making databases.
+
+    ``CENTRALBOT_TEST_DATABASE_URL`` names another server instead: PostgreSQL 15 to 17, by hand and without xdist.
+    """
+    if other := os.environ.get("CENTRALBOT_TEST_DATABASE_URL"):
+        yield other
+        return
     with embedded_postgres.start(request.config.stash[RUN_DIR] / "data") as server:
         # Nothing here outlives the run, so nothing has to reach the disk.
         with psycopg.connect(server.dsn, autocommit=True) as connection:

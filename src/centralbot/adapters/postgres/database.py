@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import random
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, OperationalError, errors
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
+from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import Unavailable
 
 T = TypeVar("T")
@@ -70,9 +71,12 @@ class Database:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def run(self, work: Callable[[Connection, int], Awaitable[T]], *, transaction: bool = True) -> T:
+    async def run(
+        self, work: Callable[[Connection, int], Awaitable[T]], *, transaction: bool = True, lock: Sequence[int] = ()
+    ) -> T:
         """Run ``work(connection, attempt)`` in a transaction of its own; again, whole, after a passing failure.
 
+        ``lock`` names transaction locks to take before, in ascending order, without a round trip of their own.
         ``attempt`` is 0 the first time. After a lost connection it is unknown whether the first try was committed.
         Raises Unavailable once the tries, or the patience with a server that is away, are used up.
         """
@@ -82,8 +86,7 @@ class Database:
                 async with self._pool.connection(timeout=max(0.1, until - time.monotonic())) as connection:
                     if not transaction:
                         return await work(connection, attempt)
-                    async with connection.transaction():
-                        return await work(connection, attempt)
+                    return await _in_transaction(connection, _begin(lock), work, attempt)
             except (Conflict, *RETRIED) as exc:
                 failure: Exception = exc
             except OperationalError as exc:
@@ -102,6 +105,28 @@ class Database:
             return await (await connection.execute(query, parameters)).fetchall()
 
         return await self.run(work, transaction=False)
+
+
+def _begin(lock: Sequence[int]) -> bytes:
+    if not lock:
+        return b"begin"
+    keys = ",".join(str(int(key)) for key in sorted(set(lock)))
+    return b"begin; " + sql("lock_keys") % keys.encode()
+
+
+async def _in_transaction(
+    connection: Connection, begin: bytes, work: Callable[[Connection, int], Awaitable[T]], attempt: int
+) -> T:
+    """As ``connection.transaction()``, in fewer steps: this is on the hot path."""
+    try:
+        await connection.execute(begin, prepare=False)
+        result = await work(connection, attempt)
+        await connection.commit()
+    except BaseException:
+        if not connection.closed:
+            await connection.rollback()
+        raise
+    return result
 
 
 def _is_away(exc: Exception) -> bool:

@@ -54,10 +54,10 @@ class PostgresDeliveries:
         self, event: InstallationEvent, decide: DecideInstallation, *, use: SignatureUse | None = None
     ) -> InstallationOutcome:
         async def work(connection: Connection, attempt: int) -> InstallationOutcome:
-            await _lock(connection, [lock_key("i", event.installation_id), lock_key("d", event.delivery_id)])
             return await take_installation(connection, event, decide, use, first_try=attempt == 0)
 
-        outcome = await self._database.run(work)
+        locks = [lock_key("i", event.installation_id), lock_key("d", event.delivery_id)]
+        outcome = await self._database.run(work, lock=locks)
         self._notify()  # an unsuspended installation may have work waiting
         return outcome
 
@@ -65,7 +65,12 @@ class PostgresDeliveries:
         async def work(connection: Connection, attempt: int) -> list[PullRequestOutcome | Exception]:
             return await _take(connection, batch, first_try=attempt == 0)
 
-        outcomes = await self._database.run(work)
+        locks = []
+        for item in batch:
+            event = item.event
+            locks.append(lock_key("d", event.delivery_id))
+            locks.append(lock_key("p", event.repository.id, event.number))
+        outcomes = await self._database.run(work, lock=locks)
         if any(isinstance(outcome, PullRequestOutcome) and outcome.enqueued_actions for outcome in outcomes):
             self._notify()
         return outcomes
@@ -76,19 +81,12 @@ def _keys(item: _Item) -> tuple[Hashable, ...]:
     return (event.delivery_id, (event.repository.id, event.number))
 
 
-async def _lock(connection: Connection, keys: Sequence[int]) -> None:
-    await connection.execute(sql("lock_keys"), {"keys": sorted(set(keys))})
-
-
 async def _take(
     connection: Connection, batch: Sequence[_Item], *, first_try: bool
 ) -> list[PullRequestOutcome | Exception]:
-    locks: list[int] = []
     questions: list[dict[str, object]] = []
     for i, item in enumerate(batch):
         event, use = item.event, item.use
-        locks.append(lock_key("d", event.delivery_id))
-        locks.append(lock_key("p", event.repository.id, event.number))
         questions.append(
             {
                 "i": i,
@@ -101,7 +99,6 @@ async def _take(
                 "digest": None if use is None else use.digest.hex(),
             }
         )
-    await _lock(connection, locks)
     cursor = await connection.execute(sql("gate_facts"), {"events": codec.document(questions)}, binary=True)
     outcomes: list[PullRequestOutcome | Exception] = [SignatureReplayed("the signature was used before")] * len(batch)
     effects = []

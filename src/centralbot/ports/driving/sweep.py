@@ -15,7 +15,7 @@ from centralbot.ports.driven.admin import Health
 from centralbot.ports.driven.challenges import Retention, Upkeep
 from centralbot.ports.driven.outbox import OutboxRules
 
-BATCH = 500
+BATCH = 1_000
 FORGET_BATCH = 5_000
 ACTION_RETENTION = timedelta(days=30)
 AUDIT_RETENTION = timedelta(days=365)
