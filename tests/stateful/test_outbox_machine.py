@@ -288,7 +288,7 @@ def test_memory_agrees_with_the_model() -> None:
     class Machine(OutboxMachine):
         open = staticmethod(open_memory)
 
-    run_machine(Machine, settings(max_examples=150, stateful_step_count=40, **COMMON))
+    run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=40, **COMMON))
 
 
 def test_postgres_agrees_with_the_model(new_database: Callable[[], str]) -> None:
@@ -297,8 +297,6 @@ def test_postgres_agrees_with_the_model(new_database: Callable[[], str]) -> None
     class Machine(OutboxMachine):
         open = staticmethod(lambda: open_postgres(new_database()))
 
-    run_machine(Machine, settings(max_examples=30, stateful_step_count=30, phases=[Phase.generate], **COMMON))
-
-
-def run_machine(machine: type[OutboxMachine], how: settings) -> None:
-    run_state_machine_as_test(machine, settings=how)
+    run_state_machine_as_test(
+        Machine, settings=settings(max_examples=30, stateful_step_count=30, phases=[Phase.generate], **COMMON)
+    )
