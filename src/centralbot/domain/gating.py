@@ -167,7 +167,8 @@ def _cancel(gate: Gate, event: PullRequestEvent, facts: GateFacts, why: CancelRe
         return _ignored(Reason.STALE)
     cancel = CancelActions.of(current, why)
     if current.status is ChallengeStatus.TIMED_OUT_CLOSED:  # terminal here, but nothing need be closed any more
-        effects = Effects(cancel_actions=cancel)
+        # Our own close, perhaps: its action stays, to find out and to say so (then a late pass reopens).
+        effects = NOTHING if _is_by_an_app(event) else Effects(cancel_actions=cancel)
         return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=current.id, effects=effects)
     after = transition(current, ChallengeEvent.CANCEL, reason=why, now=facts.now)
     actions: tuple[NewAction, ...] = ()
@@ -180,6 +181,10 @@ def _cancel(gate: Gate, event: PullRequestEvent, facts: GateFacts, why: CancelRe
         audit=(_audit(gate, event, facts, "challenge.canceled", after.id, why=why.value),),
     )
     return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=after.id, effects=effects)
+
+
+def _is_by_an_app(event: PullRequestEvent) -> bool:
+    return event.sender is not None and event.sender.login.endswith("[bot]")
 
 
 def _is_stale(event: PullRequestEvent, facts: GateFacts) -> bool:

@@ -23,13 +23,21 @@ CLOSE_SPACING_S = 5.0
 
 
 class CloseState(StrEnum):
-    """How far the close of a timed-out challenge has come."""
+    """How far the close of a timed-out challenge has come.
+
+    ``UNKNOWN``: an earlier claim was lost or failed, and GitHub may have closed the pull request all the same.
+    """
 
     NONE = "NONE"
     QUEUED = "QUEUED"
     IN_FLIGHT = "IN_FLIGHT"
+    UNKNOWN = "UNKNOWN"
     CLOSED = "CLOSED"
     NOT_BY_US = "NOT_BY_US"
+
+
+MAYBE_CLOSED = frozenset({CloseState.IN_FLIGHT, CloseState.UNKNOWN, CloseState.CLOSED})
+"""A late pass is followed by a reopen, which looks at the pull request before it does anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +100,7 @@ def on_verified(gate: Gate, facts: ChallengeFacts, *, actor: str) -> Effects:
         raise ChallengeNotPending(f"challenge {challenge.id} was replaced by a newer one of its pull request")
     after = transition(challenge, ChallengeEvent.VERIFY, reason="LATE" if late else "IN_TIME", now=now)
     actions = _say(gate, after, comments.verified(after), ActionReason.VERIFIED)
-    if late and not after.is_shadow and facts.close in (CloseState.IN_FLIGHT, CloseState.CLOSED):
+    if late and not after.is_shadow and facts.close in MAYBE_CLOSED:
         actions = (_reopen(gate, after), *actions)
     return _changed(gate, challenge, after, now, actions=actions, cancel="CHALLENGE_VERIFIED", actor=actor)
 
@@ -131,6 +139,14 @@ def on_notice_failed(gate: Gate, facts: ChallengeFacts) -> Effects:
         return NOTHING
     after = transition(challenge, ChallengeEvent.CANCEL, reason=CancelReason.NOTICE_FAILED, now=facts.now)
     return _changed(gate, challenge, after, facts.now, cancel=CancelReason.NOTICE_FAILED)
+
+
+def check_close_retry(facts: ChallengeFacts) -> None:
+    """Raises ChallengeNotPending unless the time-out stands: an old close hits no later decision (invariant 7)."""
+    challenge = facts.challenge
+    if challenge.status is not ChallengeStatus.TIMED_OUT_CLOSED or facts.superseded:
+        said = "a newer challenge" if facts.superseded else challenge.status
+        raise ChallengeNotPending(f"the close of challenge {challenge.id} was overtaken by {said}; cancel it instead")
 
 
 def renewed(gate: Gate, challenge: Challenge, *, now: datetime) -> Challenge:

@@ -127,6 +127,8 @@ class MemoryActions:
         state = self._state
         retried = outbox.operator_retry(state.action(action_id), now=state.now())
         challenge = None if retried.challenge_id is None else state.challenges.get(retried.challenge_id)
+        if challenge is not None and retried.action_type is ActionType.CLOSE_PR_WITH_COMMENT:
+            verdicts.check_close_retry(state.facts(challenge))
         if (
             challenge is not None
             and retried.action_type is ActionType.UPSERT_PR_COMMENT

@@ -19,7 +19,7 @@ from centralbot.domain.effects import AuditEvent
 from centralbot.domain.errors import NotFound
 from centralbot.domain.gating import Gate
 from centralbot.domain.installation import Installation, InstallationRepository
-from centralbot.domain.outbox import ALREADY_CLOSED, SETTLED, Action, ActionStatus, ActionType
+from centralbot.domain.outbox import ALREADY_CLOSED, SETTLED, Action, ActionStatus, ActionType, Outcome
 from centralbot.domain.policy import RepoConfig
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.driven.admin import ServiceKey, WhitelistEntry
@@ -150,8 +150,12 @@ class State:
             if action.challenge_id == challenge_id and action.action_type is ActionType.CLOSE_PR_WITH_COMMENT
         ]
         close = max(closes, key=lambda action: action.seq, default=None)
-        if close is None or close.status in (ActionStatus.FAILED, ActionStatus.CANCELED):
+        if close is None or close.status is ActionStatus.CANCELED:
             return CloseState.NONE
+        if close.status is ActionStatus.FAILED:  # refused, or given up without an answer
+            return CloseState.NONE if close.last_outcome is Outcome.FAILED else CloseState.UNKNOWN
         if close.status is ActionStatus.DONE:
             return CloseState.NOT_BY_US if close.failure_code == ALREADY_CLOSED else CloseState.CLOSED
-        return CloseState.IN_FLIGHT if self.is_live(close) else CloseState.QUEUED
+        if self.is_live(close):
+            return CloseState.IN_FLIGHT
+        return CloseState.UNKNOWN if close.attempts else CloseState.QUEUED

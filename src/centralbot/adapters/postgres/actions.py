@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
+from centralbot.adapters.postgres.challenges import locked_facts
 from centralbot.adapters.postgres.database import Conflict, Connection, Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain import comments, outbox
@@ -15,7 +16,7 @@ from centralbot.domain.effects import NOTHING, AuditEvent, Effects
 from centralbot.domain.errors import IllegalTransition, NotFound
 from centralbot.domain.gating import Gate
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
-from centralbot.domain.verdicts import ChallengeFacts, on_notice_failed, renewed
+from centralbot.domain.verdicts import check_close_retry, on_notice_failed, renewed
 
 
 class PostgresActions:
@@ -36,6 +37,8 @@ class PostgresActions:
             action = await _locked(connection, action_id)
             now = await _now(connection)
             outbox.operator_retry(action, now=now)  # raises where that is illegal
+            if action.action_type is ActionType.CLOSE_PR_WITH_COMMENT and action.challenge_id is not None:
+                check_close_retry(await locked_facts(connection, action.challenge_id))
             challenge = await _unnoticed(connection, action)
             parameters = {
                 "action_id": action_id,
@@ -112,11 +115,7 @@ async def _notice_lost(connection: Connection, gate: Gate, action: Action) -> Ef
     """A gate comment that will never be posted cancels the challenge that nobody was told of (invariant 1)."""
     if action.action_type is not ActionType.UPSERT_PR_COMMENT or action.challenge_id is None:
         return NOTHING
-    cursor = await connection.execute(sql("challenge_facts"), {"challenge_id": action.challenge_id})
-    row = await cursor.fetchone()
-    if row is None:
-        return NOTHING
-    return on_notice_failed(gate, ChallengeFacts(now=row[0], challenge=codec.challenge(row[4:])))
+    return on_notice_failed(gate, await locked_facts(connection, action.challenge_id))
 
 
 async def _unnoticed(connection: Connection, action: Action) -> Challenge | None:

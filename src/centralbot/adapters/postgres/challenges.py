@@ -15,6 +15,25 @@ from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.driven.challenges import DecideChallenge, Proof
 
 
+async def locked_facts(connection: Connection, challenge_id: UUID) -> ChallengeFacts:
+    """Lock a challenge and its close until the transaction ends, and read what deciding needs. Raises NotFound."""
+    key: dict[str, object] = {"challenge_id": challenge_id}
+    place = await (await connection.execute(sql("lock_challenge"), key)).fetchone()
+    if place is None:
+        raise NotFound(f"there is no challenge {challenge_id}")
+    await connection.execute(sql("lock_close"), {**key, "repo_id": place[0], "pr_number": place[1]})
+    row = await (await connection.execute(sql("challenge_facts"), key)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no challenge {challenge_id}")
+    return ChallengeFacts(
+        now=row[0],
+        challenge=codec.challenge(row[4:]),
+        whitelisted=row[1],
+        superseded=row[2],
+        close=CloseState(row[3] or CloseState.NONE),
+    )
+
+
 class PostgresChallenges:
     """Reads and decides (port ``Challenges``)."""
 
@@ -30,20 +49,9 @@ class PostgresChallenges:
 
     async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
         async def work(connection: Connection, _: int) -> Challenge:
-            cursor = await connection.execute(sql("challenge_facts"), {"challenge_id": challenge_id})
-            row = await cursor.fetchone()
-            if row is None:
-                raise NotFound(f"there is no challenge {challenge_id}")
-            before = codec.challenge(row[4:])
-            effects = decide(
-                ChallengeFacts(
-                    now=row[0],
-                    challenge=before,
-                    whitelisted=row[1],
-                    superseded=row[2],
-                    close=CloseState(row[3] or CloseState.NONE),
-                )
-            )
+            facts = await locked_facts(connection, challenge_id)
+            before = facts.challenge
+            effects = decide(facts)
             if effects == NOTHING and not proofs:
                 return before
             evidence: list[dict[str, object]] = [

@@ -94,7 +94,7 @@ class Actions(Protocol):
 
         Where its challenge was canceled for want of just this comment (NOTICE_FAILED) and nothing newer counts for
         the pull request, the action now carries a renewed challenge (:func:`~centralbot.domain.verdicts.renewed`).
-        Raises NotFound, IllegalTransition.
+        Raises NotFound, IllegalTransition, and ChallengeNotPending for the close of a time-out that no longer stands.
         """
         ...
 
