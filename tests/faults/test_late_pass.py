@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
-from threading import Thread
 
 import pytest
 
@@ -16,8 +14,8 @@ from centralbot.domain.events import Actor
 from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
 from centralbot.domain.verdicts import ChallengeFacts
 from tests.builders import MAINTAINER, a_pull_request_event
-from tests.contracts.adapters import open_postgres
 from tests.contracts.driver import RULES, UnderTest
+from tests.faults.elsewhere import elsewhere
 
 CLOSE, REOPEN, UPSERT = (
     ActionType.CLOSE_PR_WITH_COMMENT,
@@ -31,20 +29,6 @@ async def types(store: UnderTest) -> list[ActionType]:
     return [action.action_type for action in await store.run_all()]
 
 
-def claimed_elsewhere(dsn: str) -> list[Action]:
-    """What a worker of another API process is handed at this very moment."""
-    claimed: list[Action] = []
-
-    async def claim() -> None:
-        async with open_postgres(dsn) as other:
-            claimed.extend(await other.claim("worker-elsewhere"))
-
-    thread = Thread(target=lambda: asyncio.run(claim()))
-    thread.start()
-    thread.join()
-    return claimed
-
-
 async def test_a_close_is_not_handed_out_while_a_pass_is_decided(postgres: UnderTest, database: str) -> None:
     """Either the pass takes the close away, or it knows that a worker has it and queues the reopen."""
     await postgres.connect()
@@ -52,7 +36,7 @@ async def test_a_close_is_not_handed_out_while_a_pass_is_decided(postgres: Under
     handed_out: list[Action] = []
 
     def decide(facts: ChallengeFacts) -> Effects:
-        handed_out.extend(claimed_elsewhere(database))
+        handed_out.extend(elsewhere(database, lambda other: other.claim("worker-elsewhere")))
         return verdicts.on_verified(postgres.gate, facts, actor="github:2002")
 
     await postgres.store.challenges.decide(challenge.id, decide)

@@ -122,6 +122,8 @@ async def _take(
             reason=decision.reason,
         )
     parameters, expected = codec.effects_parameters(effects, signatures=codec.uses(fresh), deliveries=deliveries)
+    if any(one.cancel_actions is not None for one in effects):
+        await connection.execute(sql("lock_queued"), parameters)
     done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
     if done is None or done[0] != expected:
         raise Conflict("a challenge changed while its delivery was decided")

@@ -1,6 +1,7 @@
--- Cancel queued actions whose installation is deleted or whose repository left it (queued while that happened).
+-- Cancel queued actions whose installation is deleted or whose repository left it (queued while that happened). A
+-- challenge whose comment goes so was made while that happened, too: nobody would ever hear of it.
 with head as materialized (
-  select q.action_id, q.attempts,
+  select q.action_id, q.attempts, q.challenge_id, q.action_type,
          case when i.status = 'DELETED' then 'INSTALLATION_DELETED' else 'REPOSITORY_REMOVED' end as reason
     from bot_action_queue q
     join github_installations i on i.installation_id = q.installation_id
@@ -8,7 +9,18 @@ with head as materialized (
       on r.installation_id = q.installation_id and r.repo_id = q.repo_id
    where (i.status = 'DELETED' or not coalesce(r.active, true)) and (q.claim_token is null or q.run_at <= now())
    limit %(limit)s for update of q skip locked),
-gone as (delete from bot_action_queue q where q.action_id = any(array(select action_id from head)))
+gone as (delete from bot_action_queue q where q.action_id = any(array(select action_id from head))),
+unnoticed as (
+  update pr_challenges c set status = 'CANCELED', reason = h.reason, updated_at = now()
+    from head h
+   where c.id = any(array(select challenge_id from head where action_type = 'UPSERT_PR_COMMENT'))
+     and c.id = h.challenge_id and c.status = 'PENDING' and c.deadline_at is null
+  returning c.id, c.installation_id, c.repo_id, c.pr_number, c.reason),
+audited as (
+  insert into audit_events (id, at, event, actor, installation_id, repo_id, pr_number, challenge_id, detail)
+  select centralbot_uuid7(), now(), 'challenge.canceled', 'centralbot', u.installation_id, u.repo_id, u.pr_number, u.id,
+         jsonb_build_object('why', u.reason, 'was', 'PENDING')
+    from unnoticed u)
 update bot_actions a
    set settled = 'CANCELED', settled_at = now(), failure_code = h.reason, attempts = h.attempts
   from head h where a.id = any(array(select action_id from head)) and a.id = h.action_id
