@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from dataclasses import asdict
 
-from centralbot.entrypoints.cli.running import open_store
+from centralbot.entrypoints.cli.running import open_store, run_server
 
 
 async def main() -> None:
@@ -18,4 +17,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_server(main())

@@ -13,7 +13,7 @@ import typer
 
 from centralbot.domain.errors import Unavailable
 from centralbot.entrypoints.cli.output import AsJson, emit_json
-from centralbot.entrypoints.cli.running import leave_on_sigterm, open_store, run
+from centralbot.entrypoints.cli.running import leave_on_sigterm, open_store, run_server
 
 if TYPE_CHECKING:
     from centralbot.ports.driving.sweep import Sweep, SweepReport
@@ -30,7 +30,7 @@ def sweep(
     """Time out what is due, return expired leases, forget what is old; says what it did, one line a pass."""
     if watch:
         leave_on_sigterm()
-    run(_watch(interval_s, as_json) if watch else _once(as_json))
+    run_server(_watch(interval_s, as_json) if watch else _once(as_json))
 
 
 async def _once(as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ async def open_backend(
         async with PostgresStore.open(
             dsn, secret_key=store.secret_key, ids=ids, rules=rules, max_connections=max_connections
         ) as opened:
+            gc.collect()
+            gc.freeze()  # modules and the store live to the end; a sweep of thousands should not look at them again
             yield Backend(
                 store=opened,
                 gate=the_gate,
