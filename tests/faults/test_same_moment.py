@@ -25,6 +25,7 @@ CLAIM = {
     "after": 0,
     "signed_at": None,
     "digest": None,
+    "first_try": True,
 }
 
 

@@ -62,8 +62,7 @@ class PostgresOutbox:
         }
 
         async def work(connection: Connection, attempt: int) -> list[Any]:
-            if attempt:  # the first try's signature may be recorded already
-                parameters["signed_at"] = parameters["digest"] = None
+            parameters["first_try"] = attempt == 0
             return await (await connection.execute(sql("claim_actions"), parameters, binary=True)).fetchall()
 
         rows = await self._database.run(work, transaction=False)
@@ -83,10 +82,11 @@ class PostgresOutbox:
         results = [self._result(item) for item in batch]
 
         async def work(connection: Connection, attempt: int) -> dict[UUID, tuple[str | None, bool]]:
-            if attempt:
-                for result in results:
-                    result["signed_at"] = result["digest"] = None
-            parameters = {"results": codec.document(results), "max_attempts": self._rules.max_attempts}
+            parameters = {
+                "results": codec.document(results),
+                "max_attempts": self._rules.max_attempts,
+                "first_try": attempt == 0,
+            }
             cursor = await connection.execute(sql("settle_actions"), parameters, binary=True)
             return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
 

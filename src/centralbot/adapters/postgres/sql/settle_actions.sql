@@ -21,7 +21,7 @@ held as materialized (
     from s join bot_action_queue q on q.action_id = s.action_id
    where q.action_id = any(array(select action_id from s))
      and q.worker_id = s.worker_id and q.claim_token = coalesce(s.claim_token, q.claim_token)
-     and (s.signed_at is null or exists (
+     and (s.signed_at is null or not %(first_try)s::boolean or exists (
        select from fresh f where f.signed_at = s.signed_at and f.digest = decode(s.digest, 'hex')))
      for update of q),
 ended as (
@@ -100,7 +100,7 @@ paused as (
     from (select installation_id, max(pause_installation_s) as pause_s from held
            where pause_installation_s is not null group by installation_id) p
    where i.installation_id = p.installation_id)
-select s.action_id, h.status, s.signed_at is not null and f.digest is null as replayed
+select s.action_id, h.status, %(first_try)s::boolean and s.signed_at is not null and f.digest is null as replayed
   from s
   left join held h on h.action_id = s.action_id
   left join fresh f on f.signed_at = s.signed_at and f.digest = decode(s.digest, 'hex')
