@@ -200,3 +200,17 @@ async def test_an_action_that_always_fails_ends_with_its_reason_and_delays_nobod
     renewed = (await store.action(dead.id)).challenge_id
     assert renewed is not None
     assert (await store.store.challenges.get(renewed)).deadline_at is not None
+
+
+async def test_a_lowered_limit_leaves_nothing_that_nobody_takes(store: UnderTest) -> None:
+    """Fault 44, invariant 10: what has more attempts than are allowed by now is dead, and what follows it goes on."""
+    await store.connect()
+    challenge = await store.noticed()
+    await store.extend(challenge)
+    (rewrite,) = await store.claim()
+    await store.settle(rewrite, Outcome.RETRYABLE_FAILURE, failure_code="HTTP_500")
+    assert await store.store.upkeep.return_expired(max_attempts=1, limit=10) == (0, 1)
+    dead = await store.action(rewrite.id)
+    assert (dead.status, dead.failure_code) == (ActionStatus.FAILED, "HTTP_500")
+    await store.verify(challenge)
+    assert [action.reason for action in await store.run_all()] == ["VERIFIED"]

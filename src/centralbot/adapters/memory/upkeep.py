@@ -53,6 +53,13 @@ class MemoryUpkeep:
             became[after.status] += 1
             if after.status is ActionStatus.FAILED:
                 bury_notice(state, after)
+        worn = [a for a in state.outstanding() if a.status is ActionStatus.PENDING and a.attempts >= max_attempts]
+        for action in worn[: limit - len(lost[:limit])]:  # the limit was lowered
+            code = action.failure_code or "ATTEMPTS_USED_UP"
+            dead = outbox.fail(action, code=code, message=action.failure_message, now=now)
+            state.put_action(dead)
+            became[dead.status] += 1
+            bury_notice(state, dead)
         return became.total() - became[ActionStatus.FAILED], became[ActionStatus.FAILED]
 
     async def cancel_strays(self, *, limit: int) -> int:
