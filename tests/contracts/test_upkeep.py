@@ -111,6 +111,20 @@ async def test_closes_of_one_repository_are_spaced_out(store: UnderTest) -> None
     assert rounds == [[1, 2], [1], [1]]
 
 
+async def test_the_spacing_goes_on_from_batch_to_batch(store: UnderTest) -> None:
+    """Fault 40: small batches, or several sweepers, are no way around it."""
+    await store.connect(1)
+    for number in (1, 2, 3):
+        await store.noticed(number, repo_id=1)
+    await store.advance(7 * 86_400)
+    assert [await store.sweep(limit=1) for _ in range(3)] == [(1, 0)] * 3
+    rounds = []
+    for _ in range(3):
+        rounds.append(len(await store.claim()))
+        await store.advance(CLOSE_SPACING_S)
+    assert rounds == [1, 1, 1]
+
+
 class TestExpiredLeases:
     """Work whose worker is gone."""
 

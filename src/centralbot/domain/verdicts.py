@@ -57,7 +57,7 @@ class ChallengeFacts:
 def on_deadline(gate: Gate, facts: ChallengeFacts, *, position: int = 0) -> Effects:
     """What a due challenge becomes: EXEMPT for an author whitelisted by now, else TIMED_OUT_CLOSED and a close.
 
-    ``position`` (0, 1, …) is its place among the due ones of its repository; later ones are spaced out.
+    ``position`` (0, 1, …) is its place among the closes that wait in its repository; later ones are spaced out.
     """
     challenge, now = facts.challenge, facts.now
     if facts.whitelisted:

@@ -13,7 +13,7 @@ from centralbot.domain import outbox
 from centralbot.domain.challenge import ChallengeStatus, is_due
 from centralbot.domain.dedup import replay_horizon
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import SETTLED, Action, ActionStatus
+from centralbot.domain.outbox import SETTLED, Action, ActionStatus, ActionType
 from centralbot.ports.driven.challenges import DecideDue, Retention
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class MemoryUpkeep:
         due = sorted(
             ((c.deadline_at, c.id) for c in state.challenges.values() if c.deadline_at and is_due(c, now=now)),
         )[:limit]
-        positions: Counter[int] = Counter()
+        positions = Counter(a.repo_id for a in state.outstanding() if a.action_type is ActionType.CLOSE_PR_WITH_COMMENT)
         decisions = []
         for _, challenge_id in due:
             challenge = state.challenges[challenge_id]

@@ -27,7 +27,7 @@ Connection = AsyncConnection[TupleRow]
 OPTIONS = (
     "-c enable_seqscan=off -c enable_mergejoin=off -c jit=off "
     "-c plan_cache_mode=force_generic_plan -c timezone=UTC "
-    "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s"
+    "-c statement_timeout=15s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
 )
 ATTEMPTS = 4
 PATIENCE_S = 3.0
@@ -90,6 +90,11 @@ class Database:
                     return await _in_transaction(connection, _begin(lock), work, attempt)
             except (Conflict, *RETRIED) as exc:
                 failure: Exception = exc
+                if time.monotonic() >= until:  # a lock that somebody does not let go of
+                    break
+            except errors.QueryCanceled as exc:  # too slow, but the connections are well
+                failure = exc
+                break
             except OperationalError as exc:
                 failure = exc
                 if time.monotonic() >= until:

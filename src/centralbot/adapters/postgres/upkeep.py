@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -33,18 +32,19 @@ class PostgresUpkeep:
             rows = await (await connection.execute(sql("due_challenges"), {"limit": limit}, binary=True)).fetchall()
             if not rows:
                 return 0, 0
-            positions: Counter[int] = Counter()
+            positions: dict[int, int] = {}
             effects = []
             exempt = 0
             for row in rows:
-                challenge = codec.challenge(row[2:])
+                challenge = codec.challenge(row[3:])
+                position = positions.setdefault(challenge.repo_id, row[2])
                 facts = ChallengeFacts(now=row[0], challenge=challenge, whitelisted=row[1])
-                decided = decide(facts, positions[challenge.repo_id])
+                decided = decide(facts, position)
                 effects.append(decided)
                 if decided.changed is not None and decided.changed.challenge.status is ChallengeStatus.EXEMPT:
                     exempt += 1
                 else:
-                    positions[challenge.repo_id] += 1
+                    positions[challenge.repo_id] = position + 1
             parameters, expected = codec.effects_parameters(effects)
             done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
             if done is None or done[0] != expected:

@@ -74,7 +74,7 @@ class Upkeep(Protocol):
     async def sweep_due(self, decide: DecideDue, *, limit: int) -> tuple[int, int]:
         """Decide due challenges, oldest deadline first; returns (timed out, exempt).
 
-        ``decide`` gets the facts and the challenge's position among the due ones of its repository in this batch.
+        ``decide`` gets the facts and the challenge's position among the closes that wait in its repository.
         """
         ...
 
