@@ -17,9 +17,7 @@ from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import ActionNotHeld, NotFound
 from centralbot.domain.outbox import (
     Action,
-    ActionReason,
     ActionStatus,
-    ActionType,
     Outcome,
     Settlement,
     backoff_s,
@@ -30,6 +28,7 @@ from centralbot.ports.driven.outbox import ClaimRequest, OutboxRules
 
 UNBOUNDED = 1_000_000
 MAX_TEXT = 1000
+_NO_RESULT_YET = (None,) * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,23 +138,6 @@ class PostgresOutbox:
 
 
 def _claimed(row: Sequence[Any], worker_id: str) -> Action:
-    return Action(
-        id=row[0],
-        seq=row[1],
-        action_type=ActionType(row[2]),
-        installation_id=row[3],
-        repo_id=row[4],
-        repo_full_name=row[5],
-        pr_number=row[6],
-        challenge_id=row[7],
-        marker=row[8],
-        markdown=row[9],
-        reason=ActionReason(row[10]),
-        comment_id=row[11],
-        created_at=row[12],
-        attempts=row[13],
-        claim_token=row[14],
-        run_at=row[15],
-        status=ActionStatus.CLAIMED,
-        worker_id=worker_id,
-    )
+    """A row of claim_actions: the columns of bot_actions_now up to created_at, then attempts, claim_token, run_at."""
+    *known, attempts, claim_token, run_at = row
+    return codec.action((*known, run_at, ActionStatus.CLAIMED, attempts, worker_id, claim_token, *_NO_RESULT_YET))
