@@ -16,7 +16,7 @@ from uuid import UUID
 
 from centralbot.domain.errors import ChallengeNotPending, IllegalTransition
 from centralbot.domain.machine import Table, step
-from centralbot.domain.policy import Mode, VerificationKind
+from centralbot.domain.policy import Mode
 
 
 class ChallengeStatus(StrEnum):
@@ -76,7 +76,7 @@ class Challenge:
     head_sha: str
     mode: Mode
     window_s: int
-    verification: tuple[VerificationKind, ...]
+    verification: tuple[str, ...]
     status: ChallengeStatus
     reason: str | None
     event_at: datetime

@@ -9,6 +9,10 @@ from centralbot.domain.events import GHOST_USER_ID, AuthorAssociation, PullReque
 
 MIN_WINDOW_S = 1
 MAX_WINDOW_S = 30 * 86_400
+DEFAULT_EXEMPT_LABEL = "centralbot:exempt"
+MAX_LABEL_CHARS = 50
+"""GitHub's own limit for a label."""
+MAX_RULES_CHARS = 4_000
 
 
 class Mode(StrEnum):
@@ -20,7 +24,7 @@ class Mode(StrEnum):
 
 
 class VerificationKind(StrEnum):
-    """The proofs that a repository can ask for."""
+    """The proofs that come with centralbot. Others may be registered: a configuration names kinds as plain strings."""
 
     GITHUB_LOGIN = "github-login"
     PROOF_OF_WORK = "proof-of-work"
@@ -34,15 +38,21 @@ DEFAULT_EXEMPT_ASSOCIATIONS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepoConfig:
-    """A repository's rules. ``window_s`` is the time to verify, in seconds, from the posted comment on."""
+    """A repository's rules. ``window_s`` is the time to verify, in seconds, from the posted comment on.
+
+    ``exempt_label``: a pull request with this label need not pass ("" for none). ``rules`` is the text that the
+    ``attestation`` proof has the author confirm ("" for the general one), at most ``MAX_RULES_CHARS`` characters.
+    """
 
     mode: Mode = Mode.OFF
     draft_prs_gated: bool = True
     window_s: int = 1800
-    verification: tuple[VerificationKind, ...] = (VerificationKind.GITHUB_LOGIN, VerificationKind.PROOF_OF_WORK)
+    verification: tuple[str, ...] = (VerificationKind.GITHUB_LOGIN, VerificationKind.PROOF_OF_WORK)
     exempt_associations: frozenset[AuthorAssociation] = field(default=DEFAULT_EXEMPT_ASSOCIATIONS)
     exempt_bots: bool = True
     comment_on_exempt: bool = True
+    exempt_label: str = DEFAULT_EXEMPT_LABEL
+    rules: str = ""
 
 
 class Exemption(StrEnum):

@@ -14,7 +14,7 @@ from centralbot.domain.effects import AuditEvent, CancelActions, ChallengeChange
 from centralbot.domain.events import AccountType, AuthorAssociation, RepositorySelection
 from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome
-from centralbot.domain.policy import Mode, RepoConfig, VerificationKind
+from centralbot.domain.policy import Mode, RepoConfig
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -22,11 +22,6 @@ _ENCODER = msgspec.json.Encoder()
 def document(value: object) -> str:
     """A value as a JSON document for a query's parameter."""
     return _ENCODER.encode(value).decode()
-
-
-@lru_cache(maxsize=256)
-def _verification(kinds: tuple[str, ...]) -> tuple[VerificationKind, ...]:
-    return tuple(VerificationKind(kind) for kind in kinds)
 
 
 def challenge(row: Sequence[Any]) -> Challenge:
@@ -44,7 +39,7 @@ def challenge(row: Sequence[Any]) -> Challenge:
         head_sha=row[9],
         mode=Mode(row[10]),
         window_s=row[11],
-        verification=_verification(tuple(row[12])),
+        verification=tuple(row[12]),
         status=ChallengeStatus(row[13]),
         reason=row[14],
         event_at=row[15],
@@ -74,7 +69,7 @@ def _config(
         mode=Mode(mode),
         draft_prs_gated=drafts,
         window_s=window_s,
-        verification=_verification(verification),
+        verification=verification,
         exempt_associations=frozenset(AuthorAssociation(name) for name in associations),
         exempt_bots=exempt_bots,
         comment_on_exempt=comment_on_exempt,

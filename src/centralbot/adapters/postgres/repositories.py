@@ -34,7 +34,7 @@ class PostgresRepositories:
             "mode": config.mode.value,
             "draft_prs_gated": config.draft_prs_gated,
             "window_s": config.window_s,
-            "verification": [kind.value for kind in config.verification],
+            "verification": list(config.verification),
             "exempt_associations": sorted(association.value for association in config.exempt_associations),
             "exempt_bots": config.exempt_bots,
             "comment_on_exempt": config.comment_on_exempt,

@@ -1,0 +1,54 @@
+"""What an owner reads about a repository, beside its challenges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from centralbot.domain.effects import AuditEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowReport:
+    """What shadow mode would have done since ``since``.
+
+    ``would_close_merged`` of ``would_close`` were merged all the same: those closes would have been wrong.
+    """
+
+    since: datetime
+    challenged: int
+    would_close: int
+    would_close_merged: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredProof:
+    """A proof as it was passed."""
+
+    kind: str
+    evidence: dict[str, str | int | None]
+    passed_at: datetime
+
+
+class Reports(Protocol):
+    """Reads. All methods raise Unavailable."""
+
+    async def audit(self, repo_id: int, *, before: UUID | None = None, limit: int = 50) -> Sequence[AuditEvent]:
+        """What happened in a repository and who did it, newest first; ``before`` is the last id of the page before."""
+        ...
+
+    async def shadow(self, repo_id: int, *, days: int = 7) -> ShadowReport:
+        """What shadow mode would have done in the last ``days`` (at most 7: deliveries are kept for 8)."""
+        ...
+
+    async def proofs(self, challenge_id: UUID) -> Sequence[StoredProof]:
+        """The proofs that were passed, oldest first."""
+        ...
+
+    async def logins(self, user_ids: Sequence[int]) -> dict[int, str]:
+        """The last known logins of people who signed in or are whitelisted; unknown ids are missing."""
+        ...
