@@ -14,6 +14,8 @@ from typing import Any
 
 import uvicorn
 
+from centralbot.entrypoints.protocol import Protocol
+
 GRACE_S = 8
 
 
@@ -66,7 +68,7 @@ def make_server(app: Any, *, host: str, port: int, on_stop: Callable[[], None] =
         access_log=False,
         server_header=False,
         date_header=True,
-        http="httptools",
+        http=Protocol,
         proxy_headers=False,  # nothing asks who the client is, and a header would be believed
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
