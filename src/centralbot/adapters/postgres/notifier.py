@@ -13,7 +13,8 @@ from contextlib import suppress
 import psycopg
 
 CHANNEL = "centralbot"
-DEBOUNCE_S = 0.005
+DEBOUNCE_S = 0.02
+"""The first of a burst goes at once. Waiters of this process never wait for it."""
 RECONNECT_S = 0.5
 POLL_S = 1.0
 
