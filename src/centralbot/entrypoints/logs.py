@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Final, Literal, TextIO
 
 import msgspec
@@ -37,6 +40,48 @@ _CONTROL = re.compile(
 # What most values look like: an id, a number, a word. Nothing to hide ("gh?_", "eyJ", "://") and nothing to escape.
 _PLAIN = re.compile(r"(?:[0-9a-f-]+|[A-Z_]+|[a-z.-]+(?:_request|_repositories)?|[0-9T:.Z-]+)")
 _SHORT = 64
+_is_plain = _PLAIN.fullmatch
+
+
+class Lines:
+    """Lines to a stream: what one turn of an event loop says goes in one write, an error (or anything outside) at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._held: list[str] = []
+        self._lock = Lock()
+
+    def msg(self, line: str) -> None:
+        """Write the line by the end of this turn of the event loop."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.now(line)
+            return
+        with self._lock:
+            if not self._held:
+                loop.call_soon(self.flush)
+            self._held.append(line + "\n")
+
+    def now(self, line: str) -> None:
+        """Write what waits and the line."""
+        self.write(line + "\n")
+        self.flush()
+
+    debug = info = msg
+    warning = warn = error = exception = critical = fatal = now
+
+    def write(self, text: str) -> None:
+        """As a stream's: for the handler of the libraries' logs, which flushes."""
+        with self._lock:
+            self._held.append(text)
+
+    def flush(self) -> None:
+        with self._lock:
+            held, self._held = self._held, []
+            if held:
+                self._stream.write("".join(held))
+            self._stream.flush()
 
 
 def configure_logging(
@@ -47,6 +92,7 @@ def configure_logging(
 ) -> None:
     """Send everything to ``stream`` (stderr): ours from ``level`` up, the libraries' from WARNING up."""
     target = stream if stream is not None else sys.stderr
+    lines = Lines(target)
     prepared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -62,10 +108,11 @@ def configure_logging(
     structlog.configure(
         processors=[*prepared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=target),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(target)
+    atexit.register(lines.flush)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name],
@@ -89,7 +136,19 @@ def _json(event: Event, **_: Any) -> str:
 
 def _clean(_logger: Any, _method: str, event: Event) -> Event:
     """Hide what is secret, by name and by looks, and write control characters as escapes."""
-    return {_name(key): _value(key, value) for key, value in event.items()}
+    cleaned: Event = {}
+    for key, value in event.items():
+        kind = type(value)
+        # Nearly every value passes here; what is left out takes the long way and comes to the same.
+        if (
+            kind is int
+            or value is None
+            or (kind is str and len(value) < _SHORT and _is_plain(value) is not None and not _is_secret(str(key)))
+        ):
+            cleaned[_name(key)] = value
+        else:
+            cleaned[_name(key)] = _value(key, value)
+    return cleaned
 
 
 @lru_cache(maxsize=512)
@@ -108,7 +167,7 @@ def _value(key: str, value: Any) -> Any:
         return value
     if _is_secret(str(key)):
         return HIDDEN
-    if kind is str and len(value) < _SHORT and _PLAIN.fullmatch(value):
+    if kind is str and len(value) < _SHORT and _is_plain(value):
         return value
     if isinstance(value, Mapping):
         return {_escape(str(inner)): _value(str(inner), item) for inner, item in value.items()}

@@ -88,9 +88,9 @@ class Internal:
                 log.exception("request.failed", endpoint=endpoint)
                 status, value = 500, error_body("INTERNAL", "an unexpected error; it is in the log")
         await send_json(send, status, value, headers=headers)
-        self.metrics.requests.labels(endpoint, str(status)).inc()
+        self.metrics.count(self.metrics.requests, endpoint, str(status))
         if endpoint != "claim":
-            self.metrics.latency.labels(endpoint).observe(perf_counter() - started)
+            self.metrics.took(endpoint, perf_counter() - started)
 
     async def _pull_request(self, scope: Scope, receive: Receive) -> wire.PullRequestAnswer:
         given = await auth.credentials(scope, self.keys, self.clock)
@@ -145,7 +145,7 @@ class Internal:
         )
         actions = await self._claim_within(request, use, body.wait_s, receive)
         for action in actions:
-            self.metrics.claimed.labels(action.action_type.value).inc()
+            self.metrics.count(self.metrics.claimed, action.action_type.value)
         return wire.ClaimAnswer([wire.wire_action(action) for action in actions])
 
     async def _claim_within(
@@ -188,7 +188,7 @@ class Internal:
         except ValueError:
             raise NotFound("there is no such action") from None
         status: ActionStatus = await self.outbox.settle(wire.settlement(action_id, body), use=use)
-        self.metrics.results.labels(body.outcome.value, status.value).inc()
+        self.metrics.count(self.metrics.results, body.outcome.value, status.value)
         log.info(
             "action.settled",
             action_id=named,

@@ -18,6 +18,9 @@ class ApiMetrics:
 
     def __init__(self) -> None:
         self.registry = new_registry()
+        # Looking labels up takes a lock and a few microseconds: kept, as there are few.
+        self._children: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
+        self._latencies: dict[str, Histogram] = {}
         self.deliveries = Counter(
             "centralbot_deliveries",
             "Deliveries by event, action and result",
@@ -64,7 +67,21 @@ class ApiMetrics:
             event = action = "other"
         elif action not in known:
             action = "other"
-        self.deliveries.labels(event, action, result).inc()
+        self.count(self.deliveries, event, action, result)
+
+    def count(self, counter: Counter, *labels: str) -> None:
+        """Add one under these labels."""
+        child = self._children.get((counter, labels))
+        if child is None:
+            child = self._children[counter, labels] = counter.labels(*labels)
+        child.inc()
+
+    def took(self, endpoint: str, seconds: float) -> None:
+        """Record how long an answer took."""
+        child = self._latencies.get(endpoint)
+        if child is None:
+            child = self._latencies[endpoint] = self.latency.labels(endpoint)
+        child.observe(seconds)
 
     def backlog(self, backlog: Backlog) -> None:
         """Set the gauges to what the store counts now."""
