@@ -44,7 +44,7 @@ _is_plain = _PLAIN.fullmatch
 
 
 class Lines:
-    """Lines to a stream: what one turn of an event loop says goes in one write, an error (or anything outside) at once."""
+    """Lines to a stream: one write for what one turn of an event loop says; an error, and all outside one, at once."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
