@@ -31,6 +31,22 @@ class Forbidden(CentralbotError):
     code = "FORBIDDEN"
 
 
+class Unauthenticated(CentralbotError):
+    """Nobody is signed in, or what they show for it is not (any longer) good."""
+
+    code = "UNAUTHENTICATED"
+
+
+class RateLimited(CentralbotError):
+    """Too many requests from there; try again after ``retry_after_s`` seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class NotFound(CentralbotError):
     """There is no such thing."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from centralbot.domain.errors import CentralbotError, Unavailable
+from centralbot.domain.errors import CentralbotError, RateLimited, Unavailable
 
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
@@ -94,7 +94,7 @@ def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
 def error_parts(exc: CentralbotError) -> tuple[int, dict[str, dict[str, str]], tuple[tuple[bytes, bytes], ...]]:
     """Status, body and headers for an error."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    if isinstance(exc, Unavailable):
+    if isinstance(exc, Unavailable | RateLimited):
         headers = ((b"retry-after", b"%d" % max(1, exc.retry_after_s)),)
     elif isinstance(exc, PayloadTooLarge):
         headers = ((b"connection", b"close"),)

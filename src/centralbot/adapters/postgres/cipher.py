@@ -17,10 +17,10 @@ def derive(secret_key: str, purpose: str) -> bytes:
 
 
 class Cipher:
-    """Encrypts small secrets."""
+    """Encrypts small secrets; what is sealed for one ``purpose`` opens for no other."""
 
-    def __init__(self, secret_key: str) -> None:
-        self._fernet = Fernet(base64.urlsafe_b64encode(derive(secret_key, "at-rest")))
+    def __init__(self, secret_key: str, purpose: str = "at-rest") -> None:
+        self._fernet = Fernet(base64.urlsafe_b64encode(derive(secret_key, purpose)))
 
     def encrypt(self, value: bytes) -> bytes:
         return self._fernet.encrypt(value)

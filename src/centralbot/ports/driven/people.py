@@ -11,14 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from centralbot.domain.errors import CentralbotError
+from centralbot.domain.errors import Unauthenticated
 from centralbot.domain.events import Actor
 
 
-class SignInRefused(CentralbotError):
+class SignInRefused(Unauthenticated):
     """GitHub does not accept this code, token or refresh token (any more): the person must sign in anew."""
-
-    code = "UNAUTHENTICATED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +35,11 @@ class SignIn(Protocol):
     https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
     """
 
-    def authorize_url(self, *, state: str, code_challenge: str, redirect_uri: str) -> str:
-        """Where the browser goes to sign in. ``code_challenge`` is the S256 of the verifier (RFC 7636)."""
+    def authorize_url(self, *, state: str, code_challenge: str, redirect_uri: str, select_account: bool = False) -> str:
+        """Where the browser goes to sign in. ``code_challenge`` is the S256 of the verifier (RFC 7636).
+
+        ``select_account``: GitHub shall ask which account, also where one is signed in (``prompt=select_account``).
+        """
         ...
 
     async def exchange(self, code: str, *, code_verifier: str, redirect_uri: str) -> UserTokens:

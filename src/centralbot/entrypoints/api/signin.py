@@ -1,0 +1,73 @@
+"""Sign-in with GitHub: start, callback, sign-out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import structlog
+from litestar import Response, get, post
+from litestar.params import Parameter
+from litestar.response import Redirect
+
+from centralbot.domain.errors import CentralbotError, Unavailable
+from centralbot.entrypoints.web.guard import AnyRequest, Guard
+from centralbot.entrypoints.web.render import Pages
+
+log = structlog.get_logger("centralbot.signin")
+
+CALLBACK = "/api/v1/auth/github/callback"
+Text = Annotated[str | None, Parameter(max_length=2_000)]
+
+
+def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
+    """The routes of contract §5; each answers a person's browser, so failures are pages."""
+    accounts = guard.accounts
+
+    def failed(exc: CentralbotError, *, status: int, again: str = "/") -> Response[str]:
+        log.warning("sign_in.failed", code=exc.code, why=exc.message)
+        return pages.page("sign_in_failed.html", here=again, status=status, why=exc.message, again=again)
+
+    @get("/api/v1/auth/github/start", summary="Go to GitHub to sign in", tags=["sign-in"], status_code=302)
+    async def start(return_to: Text = None, select_account: bool = False) -> Response[Any]:
+        if not accounts.can_sign_in:
+            return pages.page("sign_in_off.html", here="/", status=503)
+        begun = accounts.begin(return_to, select_account=select_account)
+        return Redirect(
+            begun.url, status_code=302, headers={"cache-control": "no-store"}, cookies=[guard.begun_cookie(begun)]
+        )
+
+    @get(CALLBACK, summary="Where GitHub sends the browser back", tags=["sign-in"], status_code=303)
+    async def callback(
+        request: AnyRequest,
+        state: Text = None,
+        code: Text = None,
+        error: Text = None,
+    ) -> Response[Any]:
+        if not accounts.can_sign_in:
+            return pages.page("sign_in_off.html", here="/", status=503)
+        name = guard.sign_in_name(state or "")
+        sealed = request.cookies.get(name)
+        if error is not None and sealed is not None:  # the person pressed Cancel at GitHub
+            return pages.redirect(accounts.wanted(sealed), cookies=[guard.gone(name)])
+        try:
+            signed_in = await accounts.finish(sealed, state=state or "", code=code or "")
+        except Unavailable as exc:
+            return failed(exc, status=503, again=accounts.wanted(sealed))
+        except CentralbotError as exc:
+            return failed(exc, status=403, again=accounts.wanted(sealed))
+        log.info("sign_in.done", user_id=signed_in.user.id)
+        cookies = [guard.gone(name), guard.signed_in_cookie(signed_in)]
+        return pages.redirect(signed_in.return_to, cookies=cookies)
+
+    @post("/api/v1/auth/logout", summary="Sign out", tags=["sign-in"], status_code=204)
+    async def logout(request: AnyRequest) -> Response[Any]:
+        guard.same_origin(request)
+        cookie = request.cookies.get(guard.session_cookie)
+        if cookie is not None:
+            await accounts.sign_out(cookie)
+        gone = [guard.gone(guard.session_cookie)]
+        if "text/html" in request.headers.get("accept", ""):
+            return pages.redirect("/", cookies=gone)
+        return Response(None, status_code=204, cookies=gone)
+
+    return [start, callback, logout]

@@ -1,0 +1,89 @@
+"""Who calls, by cookie or bearer token, and whether a write comes from our own pages."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Request
+from litestar.datastructures import Cookie
+
+from centralbot.domain.errors import Forbidden, Unauthenticated
+from centralbot.ports.driving.accounts import SIGN_IN_S, Accounts, Begun, Caller, SignedIn
+
+AnyRequest = Request[Any, Any, Any]
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_BEARER = 2_000
+
+
+class Guard:
+    """Cookies are ``__Host-`` ones where the public URL is https: bound to this host, sent over TLS alone."""
+
+    def __init__(self, accounts: Accounts, *, public_url: str) -> None:
+        self.accounts = accounts
+        parts = urlsplit(public_url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.secure = parts.scheme == "https"
+        self._prefix = "__Host-" if self.secure else ""
+        self.session_cookie = f"{self._prefix}centralbot_session"
+
+    async def find(self, request: AnyRequest) -> Caller | None:
+        """Who calls, None for nobody. Raises Unauthenticated for a bad bearer token, Forbidden as ``same_origin``."""
+        header = request.headers.get("authorization")
+        if header is not None:
+            scheme, _, token = header.partition(" ")
+            if scheme.lower() != "bearer" or not token.strip() or len(token) > MAX_BEARER or not token.isascii():
+                raise Unauthenticated("send 'Authorization: Bearer <GitHub user token>'")
+            return await self.accounts.of_bearer(token.strip())
+        cookie = request.cookies.get(self.session_cookie)
+        if cookie is None:
+            return None
+        self.same_origin(request)
+        return await self.accounts.of_cookie(cookie)
+
+    async def require(self, request: AnyRequest) -> Caller:
+        """Who calls. Raises Unauthenticated."""
+        caller = await self.find(request)
+        if caller is None:
+            raise Unauthenticated("sign in, or send 'Authorization: Bearer <GitHub user token>'")
+        return caller
+
+    def same_origin(self, request: AnyRequest) -> None:
+        """Raises Forbidden for a write that another site's page makes the browser send.
+
+        Browsers say where a request comes from in headers that pages cannot forge; a client that sends neither is no
+        browser and has no cookie that was not given to it on purpose.
+        https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+        """
+        if request.method in SAFE_METHODS:
+            return
+        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        if site is not None and site not in ("same-origin", "none"):
+            raise Forbidden("this request comes from another site's page; open centralbot's own page and try again")
+        if origin is not None and origin.lower() not in (self.origin.lower(), self._own(request)):
+            raise Forbidden(f"this request comes from another origin than {self.origin}, where centralbot is")
+
+    def _own(self, request: AnyRequest) -> str:
+        """The origin that the browser itself thinks it talks to: as good as the public one, if it is not https."""
+        return "" if self.secure else f"http://{request.headers.get('host', '')}".lower()
+
+    def begun_cookie(self, begun: Begun) -> Cookie:
+        """Keeps a sign-in under way in this browser; several tabs have one each."""
+        return self._cookie(self.sign_in_name(begun.state), begun.sealed, SIGN_IN_S)
+
+    def sign_in_name(self, state: str) -> str:
+        """The cookie of the sign-in with that ``state``, which may be anything that came in a URL."""
+        return f"{self._prefix}centralbot_sign_in_{hashlib.sha256(state.encode('utf-8', 'replace')).hexdigest()[:16]}"
+
+    def signed_in_cookie(self, signed_in: SignedIn) -> Cookie:
+        return self._cookie(self.session_cookie, signed_in.cookie, signed_in.max_age_s)
+
+    def gone(self, name: str) -> Cookie:
+        """Removes a cookie of ours."""
+        return self._cookie(name, "", 0)
+
+    def _cookie(self, name: str, value: str, max_age_s: int) -> Cookie:
+        return Cookie(
+            key=name, value=value, max_age=max_age_s, path="/", secure=self.secure, httponly=True, samesite="lax"
+        )
