@@ -45,9 +45,11 @@ async def open_memory() -> AsyncIterator[UnderTest]:
 PAST = {
     "bot_action_queue": ("run_at",),
     "bot_actions": ("created_at", "settled_at"),
-    "pr_challenges": ("deadline_at",),
+    "pr_challenges": ("created_at", "deadline_at"),
     "github_installations": ("paused_until",),
     "github_event_deliveries": ("received_at",),
+    "user_sessions": ("expires_at",),
+    "single_uses": ("expires_at",),
 }
 
 

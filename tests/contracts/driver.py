@@ -17,6 +17,8 @@ from centralbot.ports.driven.admin import Actions, Health, Repositories, Service
 from centralbot.ports.driven.challenges import Challenges, Upkeep
 from centralbot.ports.driven.deliveries import Deliveries
 from centralbot.ports.driven.outbox import ClaimRequest, Outbox, OutboxRules
+from centralbot.ports.driven.reports import Reports
+from centralbot.ports.driven.sessions import Sessions, SingleUse
 from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, a_settlement, an_installation_event
 
 RULES = OutboxRules(lease_s=60, max_attempts=3)
@@ -45,6 +47,12 @@ class Store(Protocol):
     def keys(self) -> ServiceKeys: ...
     @property
     def health(self) -> Health: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def single_use(self) -> SingleUse: ...
+    @property
+    def reports(self) -> Reports: ...
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ class TestRepositories:
             exempt_associations=frozenset({AuthorAssociation.OWNER}),
             exempt_bots=False,
             comment_on_exempt=False,
+            exempt_label="let-in",
+            rules="Be kind.\nTest it.",
         )
         await store.store.repositories.configure(5, config, actor="test")
         record = await store.store.repositories.get(5)

@@ -20,6 +20,8 @@ DEFAULTS = {
     "exempt_associations": ["COLLABORATOR", "MEMBER", "OWNER"],
     "exempt_bots": True,
     "comment_on_exempt": True,
+    "exempt_label": "centralbot:exempt",
+    "rules": "",
 }
 
 
@@ -76,14 +78,17 @@ def test_keys_of_another_secret_key_name_the_variable(cli: Cli) -> None:
     assert (result.code, "CENTRALBOT_SECRET_KEY" in result.err) == (1, True)
 
 
-def test_a_repository_is_configured_step_by_step(cli: Cli) -> None:
+def test_a_repository_is_configured_step_by_step(cli: Cli, tmp_path: Path) -> None:
     """Only what is given changes; the first time it starts from the defaults of the settings."""
+    rules = tmp_path / "rules.txt"
+    rules.write_text("Be kind.\n")
     first = cli("repos", "set", 999, "--mode", "enforce", "--no-gate-drafts", "--json", CENTRALBOT_WINDOW_S="600").json
     assert first["config"] == {**DEFAULTS, "mode": "enforce", "window_s": 600, "draft_prs_gated": False}
     assert (first["repo_id"], first["configured"], first["connected"]) == (999, True, False)
     second = cli(
         "repos", "set", 999, "--window-s", 120, "--verification", "attestation", "--exempt-association", "MEMBER",
-        "--exempt-association", "OWNER", "--no-exempt-bots", "--no-comment-on-exempt", "--json",
+        "--exempt-association", "OWNER", "--no-exempt-bots", "--no-comment-on-exempt", "--exempt-label", "let in",
+        "--rules-file", rules, "--json",
     ).json  # fmt: skip
     assert second["config"] == {
         "mode": "enforce",
@@ -93,10 +98,22 @@ def test_a_repository_is_configured_step_by_step(cli: Cli) -> None:
         "exempt_associations": ["MEMBER", "OWNER"],
         "exempt_bots": False,
         "comment_on_exempt": False,
+        "exempt_label": "let in",
+        "rules": "Be kind.",
     }
     third = cli("repos", "set", 999, "--no-exempt-associations", "--gate-drafts", "--json").json
     assert (third["config"]["exempt_associations"], third["config"]["draft_prs_gated"]) == ([], True)
     assert cli("repos", "show", 999, "--json").json == third
+
+
+def test_a_label_or_rules_that_cannot_be_are_refused(cli: Cli, tmp_path: Path) -> None:
+    """Too long for GitHub, or not text; the option is named."""
+    binary = tmp_path / "rules.bin"
+    binary.write_bytes(b"\xff\xfe")
+    long = cli("repos", "set", 999, "--exempt-label", "x" * 51)
+    wrong = cli("repos", "set", 999, "--rules-file", binary)
+    assert (long.code, "--exempt-label" in long.err) == (2, True)
+    assert (wrong.code, "--rules-file" in wrong.err) == (2, True)
 
 
 def test_a_repository_is_connected_by_an_operators_word(cli: Cli) -> None:

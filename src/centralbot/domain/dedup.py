@@ -18,6 +18,9 @@ MAX_SKEW_S = 300
 DELIVERY_RETENTION = timedelta(days=8)
 """Longer than GitHub offers redelivery (3 days; 7 on GHES), so a redelivery always meets its record."""
 
+SINGLE_USE_MARGIN = timedelta(seconds=2 * MAX_SKEW_S)
+"""What serves once is remembered for so much longer than it is valid: clocks differ."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureUse:

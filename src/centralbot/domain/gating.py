@@ -32,6 +32,7 @@ class Reason(StrEnum):
     MODE_OFF = "MODE_OFF"
     STALE = "STALE_EVENT"
     CLOSED = "PR_CLOSED"
+    MERGED = "PR_MERGED"
     NOTHING_PENDING = "NOTHING_PENDING"
     DRAFTED = "CONVERTED_TO_DRAFT"
     DRAFT_NOT_GATED = "DRAFT_NOT_GATED"
@@ -90,8 +91,9 @@ def decide(gate: Gate, event: PullRequestEvent, facts: GateFacts) -> Decision:
     if config.mode is Mode.OFF:
         return _ignored(Reason.MODE_OFF)
     if event.action == "closed":
-        why = CancelReason.PR_MERGED if event.merged else CancelReason.PR_CLOSED
-        return _cancel(gate, event, facts, why, Reason.CLOSED)
+        if event.merged:
+            return _cancel(gate, event, facts, CancelReason.PR_MERGED, Reason.MERGED)
+        return _cancel(gate, event, facts, CancelReason.PR_CLOSED, Reason.CLOSED)
     if _is_stale(event, facts):
         return _ignored(Reason.STALE)
     if not config.draft_prs_gated:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 
 from centralbot.domain.events import GHOST_USER_ID, AuthorAssociation, PullRequestEvent, UserType
 
@@ -53,6 +54,33 @@ class RepoConfig:
     comment_on_exempt: bool = True
     exempt_label: str = DEFAULT_EXEMPT_LABEL
     rules: str = ""
+
+
+def described(config: RepoConfig) -> dict[str, str | int | bool]:
+    """A configuration as flat facts for the audit; of the rules, their length and the start of their SHA-256."""
+    return {
+        "mode": config.mode.value,
+        "window_s": config.window_s,
+        "draft_prs_gated": config.draft_prs_gated,
+        "verification": ", ".join(config.verification),
+        "exempt_associations": ", ".join(sorted(config.exempt_associations)),
+        "exempt_bots": config.exempt_bots,
+        "comment_on_exempt": config.comment_on_exempt,
+        "exempt_label": config.exempt_label,
+        "rules_chars": len(config.rules),
+        "rules_sha256": sha256(config.rules.encode()).hexdigest()[:16] if config.rules else "",
+    }
+
+
+def change(before: RepoConfig | None, after: RepoConfig) -> dict[str, str | int | bool | None]:
+    """What the audit says of a new configuration: all of it, and as ``was_…`` each part that was different before.
+
+    ``was_mode`` is None where there was no configuration.
+    """
+    now = described(after)
+    if before is None:
+        return {**now, "was_mode": None}
+    return {**now, **{f"was_{name}": was for name, was in described(before).items() if was != now[name]}}
 
 
 class Exemption(StrEnum):

@@ -16,7 +16,7 @@ from centralbot.domain.events import Actor
 from centralbot.domain.gating import Gate, gate_comment
 from centralbot.domain.installation import UNSAID, Installation, InstallationRepository, InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
-from centralbot.domain.policy import RepoConfig
+from centralbot.domain.policy import RepoConfig, change
 from centralbot.ports.driven.admin import RepositoryRecord, WhitelistEntry
 
 
@@ -57,8 +57,9 @@ class MemoryRepositories:
         return sorted(records, key=lambda record: (record.full_name is None, record.full_name, record.repo_id))
 
     async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
+        detail = change(self._state.configs.get(repo_id), config)
         self._state.configs[repo_id] = config
-        audit(self._state, "repository.configured", actor=actor, repo_id=repo_id, mode=config.mode.value)
+        audit(self._state, "repository.configured", actor=actor, repo_id=repo_id, facts=detail)
 
     async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:
         state = self._state
@@ -99,7 +100,9 @@ class MemoryWhitelist:
     async def remove(self, repo_id: int, user_id: int, *, actor: str) -> bool:
         gone = self._state.whitelist.pop((repo_id, user_id), None)
         if gone is not None:
-            audit(self._state, "whitelist.removed", actor=actor, repo_id=repo_id, user_id=user_id)
+            audit(
+                self._state, "whitelist.removed", actor=actor, repo_id=repo_id, user_id=user_id, login=gone.user.login
+            )
         return gone is not None
 
     async def entries(self, repo_id: int) -> Sequence[WhitelistEntry]:

@@ -10,6 +10,7 @@ from centralbot.adapters.memory.state import State
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import AuditEvent
 from centralbot.ports.driven.challenges import DecideChallenge, Proof
+from centralbot.ports.driven.reports import StoredProof
 
 
 class MemoryChallenges:
@@ -25,7 +26,8 @@ class MemoryChallenges:
         state = self._state
         apply(state, decide(state.facts(state.challenge(challenge_id))))
         for proof in proofs:
-            state.proofs.setdefault((challenge_id, proof.kind), proof)
+            passed = StoredProof(kind=proof.kind, evidence=proof.evidence, passed_at=state.now())
+            state.proofs.setdefault((challenge_id, proof.kind), passed)
         return state.challenge(challenge_id)
 
     async def search(

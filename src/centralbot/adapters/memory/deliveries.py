@@ -38,6 +38,7 @@ class MemoryDeliveries:
         state.deliveries[key] = TakenDelivery(
             received_at=state.now(),
             event_at=event.at,
+            reason=decision.reason,
             challenge_id=decision.challenge_id,
             closed=(event.repository.id, event.number) if event.action == "closed" else None,
         )
@@ -59,7 +60,9 @@ class MemoryDeliveries:
         effects = decide(self._installation_facts(event))
         self._write(event, effects)
         state.record_use(use)
-        state.deliveries[key] = TakenDelivery(received_at=state.now(), event_at=event.event_time)
+        state.deliveries[key] = TakenDelivery(
+            received_at=state.now(), event_at=event.event_time, reason=effects.outcome.reason
+        )
         return effects.outcome
 
     def _gate_facts(self, event: PullRequestEvent) -> GateFacts:

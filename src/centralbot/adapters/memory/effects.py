@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -111,6 +111,7 @@ def audit(
     challenge: Challenge | None = None,
     action: Action | None = None,
     repo_id: int | None = None,
+    facts: Mapping[str, str | int | bool | None] | None = None,
     **detail: str | int | bool | None,
 ) -> None:
     """Record what somebody did, to a challenge, an action or a repository."""
@@ -126,6 +127,6 @@ def audit(
             repo_id=repo_id if of is None else of.repo_id,
             pr_number=None if of is None else of.pr_number,
             challenge_id=challenge_id,
-            detail=detail,
+            detail={**(facts or {}), **detail},
         )
     )

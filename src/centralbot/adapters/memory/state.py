@@ -23,10 +23,11 @@ from centralbot.domain.outbox import ALREADY_CLOSED, SETTLED, Action, ActionStat
 from centralbot.domain.policy import RepoConfig
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.driven.admin import ServiceKey, WhitelistEntry
-from centralbot.ports.driven.challenges import Proof
 from centralbot.ports.driven.clock import Clock, Ids
 from centralbot.ports.driven.deliveries import SignatureReplayed
 from centralbot.ports.driven.outbox import OutboxRules
+from centralbot.ports.driven.reports import StoredProof
+from centralbot.ports.driven.sessions import Session
 
 PrKey = tuple[int, int]
 
@@ -37,6 +38,7 @@ class TakenDelivery:
 
     received_at: datetime
     event_at: datetime
+    reason: str
     challenge_id: UUID | None = None
     closed: PrKey | None = None
 
@@ -58,12 +60,15 @@ class State:
     whitelist: dict[tuple[int, int], WhitelistEntry] = field(default_factory=dict)
     challenges: dict[UUID, Challenge] = field(default_factory=dict)
     challenges_of_pr: dict[PrKey, list[UUID]] = field(default_factory=lambda: defaultdict(list))
-    proofs: dict[tuple[UUID, str], Proof] = field(default_factory=dict)
+    proofs: dict[tuple[UUID, str], StoredProof] = field(default_factory=dict)
     actions: dict[UUID, Action] = field(default_factory=dict)
     open_actions: dict[UUID, None] = field(default_factory=dict)
     last_seq: int = 0
     audit: list[AuditEvent] = field(default_factory=list)
     keys: dict[str, ServiceKey] = field(default_factory=dict)
+    logins: dict[int, str] = field(default_factory=dict)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
+    single_uses: dict[tuple[str, bytes], datetime] = field(default_factory=dict)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def now(self) -> datetime:

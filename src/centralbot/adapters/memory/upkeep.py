@@ -11,7 +11,7 @@ from centralbot.adapters.memory.effects import apply, bury_notice, cancel_queued
 from centralbot.adapters.memory.state import State
 from centralbot.domain import outbox
 from centralbot.domain.challenge import ChallengeStatus, is_due
-from centralbot.domain.dedup import replay_horizon
+from centralbot.domain.dedup import SINGLE_USE_MARGIN, replay_horizon
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import SETTLED, Action, ActionStatus, ActionType
 from centralbot.ports.driven.challenges import DecideDue, Retention
@@ -85,7 +85,14 @@ class MemoryUpkeep:
         audit = _some((event.id for event in state.audit if event.at < retention.audit_before), limit)
         gone = frozenset(audit)
         state.audit[:] = [event for event in state.audit if event.id not in gone]
-        return len(deliveries) + len(signatures) + len(actions) + len(audit)
+        now = state.now()
+        sessions = _some((key for key, it in state.sessions.items() if it.expires_at < now), limit)
+        for digest in sessions:
+            del state.sessions[digest]
+        uses = _some((key for key, at in state.single_uses.items() if at < now - SINGLE_USE_MARGIN), limit)
+        for use in uses:
+            del state.single_uses[use]
+        return len(deliveries) + len(signatures) + len(actions) + len(audit) + len(sessions) + len(uses)
 
     def _is_stray(self, action: Action) -> bool:
         installation = self._state.installations.get(action.installation_id)

@@ -77,24 +77,12 @@ class PostgresChallenges:
         limit: int = 50,
     ) -> Sequence[Challenge]:
         parameters = {"repo_id": repo_id, "status": status and status.value, "before": before, "limit": limit}
-        return [codec.challenge(row) for row in await self._database.fetch(sql("search_challenges"), parameters)]
+        query = sql("search_challenges" if repo_id is None else "search_challenges_of_repo")
+        return [codec.challenge(row) for row in await self._database.fetch(query, parameters)]
 
     async def history(self, challenge_id: UUID) -> Sequence[AuditEvent]:
         challenge = await self.get(challenge_id)
         rows = await self._database.fetch(
             sql("challenge_history"), {"repo_id": challenge.repo_id, "challenge_id": challenge_id}
         )
-        return [
-            AuditEvent(
-                id=row[0],
-                at=row[1],
-                event=row[2],
-                actor=row[3],
-                installation_id=row[4],
-                repo_id=row[5],
-                pr_number=row[6],
-                challenge_id=row[7],
-                detail=row[8],
-            )
-            for row in rows
-        ]
+        return [codec.audit_event(row) for row in rows]

@@ -50,9 +50,10 @@ def challenge(row: Sequence[Any]) -> Challenge:
     )
 
 
-def config(row: Sequence[Any]) -> RepoConfig:
-    """A row of mode, draft_prs_gated, window_s, verification, exempt_associations, exempt_bots, comment_on_exempt."""
-    return _config(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5], row[6])
+def config(row: Sequence[Any], *, rules: str = "") -> RepoConfig:
+    """A row of mode, draft_prs_gated, window_s, verification, exempt_associations, exempt_bots, comment_on_exempt,
+    exempt_label. ``rules``, which may be long, is left out where nothing is decided by it."""
+    return _config(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5], row[6], row[7], rules)
 
 
 @lru_cache(maxsize=1024)
@@ -64,6 +65,8 @@ def _config(
     associations: tuple[str, ...],
     exempt_bots: bool,
     comment_on_exempt: bool,
+    exempt_label: str,
+    rules: str,
 ) -> RepoConfig:
     return RepoConfig(
         mode=Mode(mode),
@@ -73,6 +76,8 @@ def _config(
         exempt_associations=frozenset(AuthorAssociation(name) for name in associations),
         exempt_bots=exempt_bots,
         comment_on_exempt=comment_on_exempt,
+        exempt_label=exempt_label,
+        rules=rules,
     )
 
 
@@ -103,6 +108,21 @@ def action(row: Sequence[Any]) -> Action:
         failure_code=row[21],
         failure_message=row[22],
         settled_at=row[23],
+    )
+
+
+def audit_event(row: Sequence[Any]) -> AuditEvent:
+    """A row of audit_events, in the order of its columns."""
+    return AuditEvent(
+        id=row[0],
+        at=row[1],
+        event=row[2],
+        actor=row[3],
+        installation_id=row[4],
+        repo_id=row[5],
+        pr_number=row[6],
+        challenge_id=row[7],
+        detail=row[8],
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Connection, Database
+from centralbot.adapters.postgres.deliveries import lock_key
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.installation import Installation, InstallationStatus
-from centralbot.domain.policy import RepoConfig
+from centralbot.domain.policy import RepoConfig, change
 from centralbot.ports.driven.admin import RepositoryRecord, WhitelistEntry
 
 
@@ -22,11 +23,11 @@ class PostgresRepositories:
         self._database = database
 
     async def get(self, repo_id: int) -> RepositoryRecord | None:
-        rows = await self._database.fetch(sql("repositories"), {"repo_id": repo_id})
+        rows = await self._database.fetch(sql("repository"), {"repo_id": repo_id})
         return _record(rows[0]) if rows else None
 
     async def list(self) -> Sequence[RepositoryRecord]:
-        return [_record(row) for row in await self._database.fetch(sql("repositories"), {"repo_id": None})]
+        return [_record(row) for row in await self._database.fetch(sql("repositories"))]
 
     async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
         parameters = {
@@ -38,13 +39,18 @@ class PostgresRepositories:
             "exempt_associations": sorted(association.value for association in config.exempt_associations),
             "exempt_bots": config.exempt_bots,
             "comment_on_exempt": config.comment_on_exempt,
+            "exempt_label": config.exempt_label,
+            "rules": config.rules,
             "actor": actor,
         }
 
         async def work(connection: Connection, _: int) -> None:
-            await connection.execute(sql("configure_repository"), parameters)
+            row = await (await connection.execute(sql("configuration"), {"repo_id": repo_id})).fetchone()
+            before = None if row is None else codec.config(row, rules=row[8])
+            detail = codec.document(change(before, config))
+            await connection.execute(sql("configure_repository"), {**parameters, "detail": detail})
 
-        await self._database.run(work, transaction=False)
+        await self._database.run(work, lock=[lock_key("c", repo_id)])  # so that what it was is what it was just before
 
     async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:
         parameters = {"repo_id": repo_id, "installation_id": installation_id, "full_name": full_name}
@@ -75,7 +81,7 @@ def _record(row: Sequence[Any]) -> RepositoryRecord:
         account_login=row[4],
         account_type=row[5],
         connected=bool(row[6]),
-        config=None if row[7] is None else codec.config(row[7:14]),
+        config=None if row[7] is None else codec.config(row[7:15], rules=row[15]),
     )
 
 

@@ -14,7 +14,10 @@ from centralbot.adapters.postgres.health import PostgresHealth
 from centralbot.adapters.postgres.keys import PostgresServiceKeys
 from centralbot.adapters.postgres.notifier import Notifier
 from centralbot.adapters.postgres.outbox import PostgresOutbox
+from centralbot.adapters.postgres.reports import PostgresReports
 from centralbot.adapters.postgres.repositories import PostgresRepositories, PostgresWhitelist
+from centralbot.adapters.postgres.sessions import PostgresSessions
+from centralbot.adapters.postgres.single_use import PostgresSingleUse
 from centralbot.adapters.postgres.upkeep import PostgresUpkeep
 from centralbot.ports.driven.clock import Ids
 from centralbot.ports.driven.outbox import OutboxRules
@@ -34,6 +37,9 @@ class PostgresStore:
         self.actions = PostgresActions(database, notify=wake)
         self.keys = PostgresServiceKeys(database, cipher, notify=lambda: notifier.notify("keys"))
         self.health = PostgresHealth(database)
+        self.sessions = PostgresSessions(database, cipher)
+        self.single_use = PostgresSingleUse(database)
+        self.reports = PostgresReports(database)
         notifier.on_keys_changed = self.keys.forget_cached
 
     @classmethod

@@ -10,7 +10,7 @@ from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Conflict, Connection, Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.challenge import ChallengeStatus
-from centralbot.domain.dedup import replay_horizon
+from centralbot.domain.dedup import SINGLE_USE_MARGIN, replay_horizon
 from centralbot.domain.verdicts import ChallengeFacts
 from centralbot.ports.driven.challenges import DecideDue, Retention
 
@@ -74,6 +74,8 @@ class PostgresUpkeep:
             ("forget_replays", replay_horizon(now)),
             ("forget_actions", first_id_at(retention.actions_before)),
             ("forget_audit", first_id_at(retention.audit_before)),
+            ("forget_sessions", now),
+            ("forget_single_uses", now - SINGLE_USE_MARGIN),
         ):
             forgotten += await self._forget(sql(query), before, limit)
         return forgotten

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from centralbot.domain.errors import NotFound
 from centralbot.domain.events import AuthorAssociation
-from centralbot.domain.policy import MAX_WINDOW_S, MIN_WINDOW_S, Mode, RepoConfig, VerificationKind
+from centralbot.domain.policy import (
+    MAX_LABEL_CHARS,
+    MAX_RULES_CHARS,
+    MAX_WINDOW_S,
+    MIN_WINDOW_S,
+    Mode,
+    RepoConfig,
+    VerificationKind,
+)
 from centralbot.entrypoints.cli.arguments import HIGHEST_ID, RepoId
 from centralbot.entrypoints.cli.output import AsJson, emit_fields, emit_json, emit_table
 from centralbot.entrypoints.cli.running import open_store, operator, run
@@ -42,6 +51,13 @@ def set_repo(
     no_exempt_associations: Annotated[bool, typer.Option("--no-exempt-associations", help="Let none through.")] = False,
     exempt_bots: Annotated[bool | None, typer.Option("--exempt-bots/--no-exempt-bots")] = None,
     comment_on_exempt: Annotated[bool | None, typer.Option("--comment-on-exempt/--no-comment-on-exempt")] = None,
+    exempt_label: Annotated[
+        str | None, typer.Option(help="Pull requests with this label need not pass; '' for none.")
+    ] = None,
+    rules_file: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The rules that an attestation confirms; an empty file: none."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given, keep the rest. It reaches new challenges only."""
@@ -56,6 +72,8 @@ def set_repo(
         "exempt_associations": frozenset[AuthorAssociation]() if no_exempt_associations else associations,
         "exempt_bots": exempt_bots,
         "comment_on_exempt": comment_on_exempt,
+        "exempt_label": None if exempt_label is None else _label(exempt_label),
+        "rules": None if rules_file is None else _rules(rules_file),
     }
     changes = {name: value for name, value in wanted.items() if value is not None}
 
@@ -71,6 +89,23 @@ def set_repo(
             _print(await _get(repositories, repo_id), defaults, as_json)
 
     run(work())
+
+
+def _label(text: str) -> str:
+    label = text.strip()
+    if len(label) > MAX_LABEL_CHARS:
+        raise typer.BadParameter(f"--exempt-label is longer than GitHub's {MAX_LABEL_CHARS} characters")
+    return label
+
+
+def _rules(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8").strip()
+    except UnicodeDecodeError as exc:
+        raise typer.BadParameter(f"--rules-file {path} is not UTF-8 text") from exc
+    if len(text) > MAX_RULES_CHARS or "\0" in text:
+        raise typer.BadParameter(f"--rules-file {path} must be text of at most {MAX_RULES_CHARS} characters")
+    return text
 
 
 async def _connect(

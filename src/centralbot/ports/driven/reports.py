@@ -10,11 +10,15 @@ from uuid import UUID
 
 from centralbot.domain.effects import AuditEvent
 
+MAX_REPORT_DAYS = 7
+"""A close is known to be of a merge by its delivery, and deliveries are kept for 8 days."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowReport:
     """What shadow mode would have done since ``since``.
 
+    ``challenged`` pull requests would have been asked; ``passed`` were let through, asked or not.
     ``would_close_merged`` of ``would_close`` were merged all the same: those closes would have been wrong.
     """
 
@@ -42,7 +46,7 @@ class Reports(Protocol):
         ...
 
     async def shadow(self, repo_id: int, *, days: int = 7) -> ShadowReport:
-        """What shadow mode would have done in the last ``days`` (at most 7: deliveries are kept for 8)."""
+        """What shadow mode would have done in the last ``days`` (at most ``MAX_REPORT_DAYS``)."""
         ...
 
     async def proofs(self, challenge_id: UUID) -> Sequence[StoredProof]:

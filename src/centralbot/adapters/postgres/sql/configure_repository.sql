@@ -1,15 +1,14 @@
--- Set a repository's configuration, and say in the audit who did.
+-- Set a repository's configuration, and say in the audit who did, what it is now and what it was.
 with configured as (
   insert into repo_configs (repo_id, mode, draft_prs_gated, window_s, verification, exempt_associations, exempt_bots,
-                            comment_on_exempt, updated_by)
+                            comment_on_exempt, exempt_label, rules, updated_by)
   values (%(repo_id)s, %(mode)s, %(draft_prs_gated)s, %(window_s)s, %(verification)s, %(exempt_associations)s,
-          %(exempt_bots)s, %(comment_on_exempt)s, %(actor)s)
+          %(exempt_bots)s, %(comment_on_exempt)s, %(exempt_label)s, %(rules)s, %(actor)s)
   on conflict (repo_id) do update
      set mode = excluded.mode, draft_prs_gated = excluded.draft_prs_gated, window_s = excluded.window_s,
          verification = excluded.verification, exempt_associations = excluded.exempt_associations,
          exempt_bots = excluded.exempt_bots, comment_on_exempt = excluded.comment_on_exempt,
-         updated_at = now(), updated_by = excluded.updated_by)
+         exempt_label = excluded.exempt_label, rules = excluded.rules, updated_at = now(),
+         updated_by = excluded.updated_by)
 insert into audit_events (id, at, event, actor, repo_id, detail)
-values (centralbot_uuid7(), now(), 'repository.configured', %(actor)s, %(repo_id)s,
-        jsonb_build_object('mode', %(mode)s::text, 'window_s', %(window_s)s::int,
-                           'draft_prs_gated', %(draft_prs_gated)s::boolean))
+values (centralbot_uuid7(), now(), 'repository.configured', %(actor)s, %(repo_id)s, %(detail)s::jsonb)

@@ -20,6 +20,7 @@ select e.i, clock_timestamp() as now, i.status as installation_status, coalesce(
        rp.signed_at is not null as replayed, d.status is not null as taken, d.challenge_id as taken_challenge_id,
        cfg.mode is not null as configured, cfg.mode as cfg_mode, cfg.draft_prs_gated, cfg.window_s as cfg_window_s,
        cfg.verification as cfg_verification, cfg.exempt_associations, cfg.exempt_bots, cfg.comment_on_exempt,
+       cfg.exempt_label,
        c.*
   from e
   -- Each a lateral look-up with a limit: so its plan stays an index probe, also when it was made on empty tables.

@@ -1,12 +1,12 @@
--- Every known repository with its installation and configuration; one, where repo_id is given.
+-- Every known repository with its installation and configuration, by name.
 select k.repo_id, r.full_name, i.installation_id, i.status, i.account_login, i.account_type,
        coalesce(r.active, false) and i.status = 'ACTIVE',
-       c.mode, c.draft_prs_gated, c.window_s, c.verification, c.exempt_associations, c.exempt_bots, c.comment_on_exempt
+       c.mode, c.draft_prs_gated, c.window_s, c.verification, c.exempt_associations, c.exempt_bots, c.comment_on_exempt,
+       c.exempt_label, c.rules
   from (select repo_id from github_installation_repositories union select repo_id from repo_configs) k
   left join lateral (
     select x.* from github_installation_repositories x where x.repo_id = k.repo_id
      order by x.active desc, x.changed_at desc limit 1) r on true
   left join github_installations i on i.installation_id = r.installation_id
   left join repo_configs c on c.repo_id = k.repo_id
- where %(repo_id)s::bigint is null or k.repo_id = %(repo_id)s::bigint
  order by r.full_name, k.repo_id

@@ -1,0 +1,45 @@
+"""What an owner reads about a repository, from PostgreSQL: index ranges of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from centralbot.adapters.postgres import codec
+from centralbot.adapters.postgres.database import Database
+from centralbot.adapters.postgres.queries import sql
+from centralbot.adapters.postgres.upkeep import first_id_at
+from centralbot.domain.effects import AuditEvent
+from centralbot.ports.driven.reports import MAX_REPORT_DAYS, ShadowReport, StoredProof
+
+ID_SKEW = timedelta(hours=1)
+"""How far the clock that made an id may be from the store's."""
+
+
+class PostgresReports:
+    """Reads (port ``Reports``)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def audit(self, repo_id: int, *, before: UUID | None = None, limit: int = 50) -> Sequence[AuditEvent]:
+        parameters = {"repo_id": repo_id, "before": before, "limit": limit}
+        return [codec.audit_event(row) for row in await self._database.fetch(sql("audit_of_repo"), parameters)]
+
+    async def shadow(self, repo_id: int, *, days: int = 7) -> ShadowReport:
+        now = (await self._database.fetch(sql("clock")))[0][0]
+        since = now - timedelta(days=min(days, MAX_REPORT_DAYS))
+        parameters = {"repo_id": repo_id, "since": since, "first_id": first_id_at(since - ID_SKEW)}
+        row = (await self._database.fetch(sql("shadow_report"), parameters))[0]
+        return ShadowReport(
+            since=since, challenged=row[0], would_close=row[1], would_close_merged=row[2], passed=row[3]
+        )
+
+    async def proofs(self, challenge_id: UUID) -> Sequence[StoredProof]:
+        rows = await self._database.fetch(sql("challenge_proofs"), {"challenge_id": challenge_id})
+        return [StoredProof(kind=row[0], evidence=row[1], passed_at=row[2]) for row in rows]
+
+    async def logins(self, user_ids: Sequence[int]) -> dict[int, str]:
+        rows = await self._database.fetch(sql("logins"), {"user_ids": list(dict.fromkeys(user_ids))})
+        return {row[0]: row[1] for row in rows}

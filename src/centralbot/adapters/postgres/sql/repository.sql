@@ -1,0 +1,12 @@
+-- A repository with its installation and configuration, by index probes alone; no row where it was never heard of.
+select k.repo_id, r.full_name, i.installation_id, i.status, i.account_login, i.account_type,
+       coalesce(r.active, false) and i.status = 'ACTIVE',
+       c.mode, c.draft_prs_gated, c.window_s, c.verification, c.exempt_associations, c.exempt_bots, c.comment_on_exempt,
+       c.exempt_label, c.rules
+  from (select %(repo_id)s::bigint as repo_id) k
+  left join lateral (
+    select x.* from github_installation_repositories x where x.repo_id = k.repo_id
+     order by x.active desc, x.changed_at desc limit 1) r on true
+  left join github_installations i on i.installation_id = r.installation_id
+  left join repo_configs c on c.repo_id = k.repo_id
+ where r.repo_id is not null or c.repo_id is not null

@@ -1,0 +1,8 @@
+-- Challenges of one repository, newest first, a page at a time. The bound is never null, so that a generic plan too is
+-- a range of the index, read backwards.
+select id, installation_id, repo_id, repo_full_name, pr_number, pull_request_id, html_url, author_id, author_login, head_sha,
+       mode, window_s, verification, status, reason, event_at, created_at, updated_at, deadline_at, gate_comment_id
+  from pr_challenges
+ where repo_id = %(repo_id)s and id < coalesce(%(before)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+   and (%(status)s::text is null or status = %(status)s)
+ order by id desc limit %(limit)s
