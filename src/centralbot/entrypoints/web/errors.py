@@ -1,0 +1,92 @@
+"""What a page's route answers when something fails: a page with the right status, in words for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from litestar import Response
+from litestar.exceptions import HTTPException
+
+from centralbot.domain.errors import CentralbotError, Unauthenticated
+from centralbot.entrypoints.http import error_parts
+from centralbot.entrypoints.web.guard import AnyRequest
+from centralbot.entrypoints.web.render import Pages
+from centralbot.ports.driving.accounts import Caller
+
+log = structlog.get_logger("centralbot.web")
+
+TITLES: Mapping[int, str] = {
+    400: "That could not be read",
+    401: "Please sign in again",
+    403: "Not allowed",
+    404: "There is nothing here",
+    405: "That cannot be done here",
+    409: "It is too late for that",
+    413: "That is too much at once",
+    429: "Too many requests",
+    503: "Not available right now",
+}
+FAILED = "Something went wrong"
+UNEXPECTED = "This is our mistake, not yours; it was logged. Nothing of what you asked for was half done"
+MISSING = "This page does not exist, or no longer. Check the address, or begin at the start page"
+
+
+def remember(request: AnyRequest, caller: Caller | None) -> None:
+    """Note who calls, so that an error's page can still say who is signed in."""
+    request.state.centralbot_caller = caller
+
+
+def page_errors(pages: Pages) -> dict[int | type[Exception], Any]:
+    """For ``exception_handlers=`` of the routes that answer with pages; all others answer JSON.
+
+    Somebody who is not signed in is sent to sign in and comes back, where the request was a plain look (a GET); where
+    GitHub has just refused a sign-in that we thought good, a page says so: sending them on could go round for ever.
+    """
+
+    def known(request: AnyRequest, exc: CentralbotError) -> Response[Any]:
+        status, _, headers = error_parts(exc)
+        caller = _caller(request)
+        if status >= 500:
+            log.warning("page.unavailable", path=request.url.path, code=exc.code, why=exc.message)
+        if isinstance(exc, Unauthenticated):
+            start = f"/api/v1/auth/github/start?return_to={quote(_here(request), safe='')}"
+            if caller is None and request.method in ("GET", "HEAD"):
+                return pages.redirect(start)
+            return pages.page("sign_in_again.html", here=_here(request), status=401, start=start)
+        extra = {name.decode(): value.decode() for name, value in headers}
+        return page(request, status, exc.message, extra)
+
+    def http(request: AnyRequest, exc: HTTPException) -> Response[Any]:
+        message = MISSING if exc.status_code == 404 else exc.detail
+        return page(request, exc.status_code, message, dict(exc.headers or {}))
+
+    def unexpected(request: AnyRequest, exc: Exception) -> Response[Any]:
+        log.error("request.failed", path=request.url.path, exc_info=exc)
+        return page(request, 500, UNEXPECTED, {})
+
+    def page(request: AnyRequest, status: int, message: str, headers: Mapping[str, str]) -> Response[Any]:
+        return pages.page(
+            "error.html",
+            here=_here(request),
+            caller=_caller(request),
+            status=status,
+            headers=headers,
+            title=TITLES.get(status, FAILED),
+            message=message.strip().rstrip(".") or FAILED,
+        )
+
+    return {CentralbotError: known, HTTPException: http, Exception: unexpected}
+
+
+def _caller(request: AnyRequest) -> Caller | None:
+    found = getattr(request.state, "centralbot_caller", None)
+    return found if isinstance(found, Caller) else None
+
+
+def _here(request: AnyRequest) -> str:
+    """The path to come back to. Forms are sent to the address of their own page, so it serves for a POST too."""
+    query = f"?{request.url.query}" if request.url.query and request.method in ("GET", "HEAD") else ""
+    return f"{request.scope.get('raw_path', request.url.path.encode()).decode('latin-1')}{query}"
