@@ -13,6 +13,7 @@ import jwt
 from aiohttp import web
 
 from centralbot.adapters.simulator import Simulator, running
+from centralbot.adapters.simulator.registrations import read_manifest
 from tests.openapi import validate_response
 
 SECRET = "It's a Secret to Everybody"
@@ -27,6 +28,25 @@ def a_simulator(**settings: Any) -> Simulator:
     simulator.world.install("octo-org", ["hello", "world"], id=7)
     simulator.world.open_pull_request("octo-org/hello", "mona")
     return simulator
+
+
+MANIFEST = {
+    "name": "Gate Keeper",
+    "url": "http://127.0.0.1:8080",
+    "hook_attributes": {"url": "http://127.0.0.1:3000/webhooks/github"},
+    "redirect_url": "http://127.0.0.1:4000/done?kept=1",
+    "callback_urls": ["http://127.0.0.1:8080/api/v1/auth/github/callback"],
+    "setup_url": "http://127.0.0.1:8080/",
+    "default_permissions": {"pull_requests": "write"},
+    "default_events": ["pull_request", "repository"],
+}
+
+
+def a_registration(simulator: Simulator, **changes: Any) -> str:
+    """The code with which a person comes back from registering an App."""
+    manifest = read_manifest(json.dumps({**MANIFEST, **changes}))
+    owner = simulator.world.account("octo-org")
+    return simulator.services.registrations.confirm(manifest, name=manifest.name, owner=owner)
 
 
 class Client:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.adapters.simulators import Receiver, a_simulator, served
+from tests.adapters.simulators import Receiver, a_registration, a_simulator, served
 from tests.openapi import NotAsDescribed, operations, validate_request, validate_response
 
 LATER = {
-    "apps/create-from-manifest",
     "checks/create",
     "checks/update",
     "repos/create-commit-status",
@@ -25,7 +24,7 @@ async def test_every_operation_validates_against_githubs_description() -> None:
         simulator.world.label("octo-org/hello", 1, "gated")
         await simulator.deliverer.idle()
         app, token = client.app_jwt(), await client.token()
-        user = simulator.credentials.issue_user_token("owner")
+        user = simulator.users.issue("owner")
         comments = "/repos/octo-org/hello/issues/1/comments"
         assert (await client.call("POST", comments, token, {"body": "hello"}))[0] == 201
         comment = (await client.call("GET", comments, token))[1][0]["id"]
@@ -59,6 +58,8 @@ async def test_every_operation_validates_against_githubs_description() -> None:
             ("DELETE", f"/repos/octo-org/hello/issues/comments/{comment}", token, None),
         ]
         assert [(await client.call(*one))[0] for one in writing] == [202, 200, 200, 200, 200, 204]
+        code = a_registration(simulator)
+        assert (await client.call("POST", f"/app-manifests/{code}/conversions"))[0] == 201
         driven = set(simulator.requests.by_operation)
     assert {operation.id for operation in operations()} - LATER == driven
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from urllib.parse import urlencode
 
-from . import routes_app, routes_issues, routes_repos, routes_users
+from . import routes_app, routes_issues, routes_manifest, routes_oauth, routes_repos, routes_users
 from .credentials import Caller
 from .faults import Fault, FaultKind, Faults, Plan
 from .http import ApiError, Receive, Request, Response, Send, not_found
@@ -45,8 +45,8 @@ class Api:
     router: Router = field(default_factory=Router)
 
     def __post_init__(self) -> None:
-        for routes in (routes_app.ROUTES, routes_users.ROUTES, routes_repos.ROUTES, routes_issues.ROUTES):
-            self.router.add(routes)
+        for module in (routes_app, routes_oauth, routes_manifest, routes_users, routes_repos, routes_issues):
+            self.router.add(module.ROUTES)
 
     async def answer(self, match: Match, request: Request, receive: Receive, send: Send, abort: Abort) -> None:
         """Answer one request, or not, as the faults in force want it."""
@@ -108,7 +108,7 @@ class Api:
         try:
             caller = credentials.check(request)
             progress.rate_key = caller.rate_key
-            if progress.match.route.operation != "rate-limit/get":
+            if progress.match.route.limited:
                 limits.spend(caller.rate_key, content=progress.match.route.content)
             response = self._handle(request, progress, caller)
         except ApiError as exc:

@@ -50,6 +50,7 @@ WORLD_ACTS = (
     "reopen",
     "push",
     "synchronize",
+    "force_push",
     "delete_head_branch",
     "label",
     "unlabel",
@@ -83,7 +84,10 @@ class Control:
             "set_remaining": services.limits.set_remaining,
             "set_secondary_limits": services.limits.set_secondary,
             "revoke_installation_tokens": services.credentials.revoke_installation_tokens,
-            "issue_user_token": services.credentials.issue_user_token,
+            "issue_user_token": services.credentials.users.issue,
+            "expire_user_tokens": services.credentials.users.expire,
+            "revoke_user_tokens": services.credentials.users.revoke_all,
+            "forget_browsers": services.credentials.users.forget_browsers,
         }
 
     def answer(self, request: Request) -> Response:

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .http import ApiError, Request
-from .model import Account, AppInfo, Installation, Repository
+from .model import Account, Installation, Repository
 from .pulls import World
 from .state import UnknownThing
+from .user_tokens import UserTokens
 
 TOKEN_LIFETIME_S = 3600
 JWT_LIFETIME_S = 600
@@ -89,12 +90,15 @@ class Caller:
 class Credentials:
     """Checks JWTs, mints and checks tokens."""
 
-    app: AppInfo
-    key: rsa.RSAPublicKey
+    private_key_pem: str = field(repr=False)
     world: World
+    users: UserTokens
     clock: Callable[[], float]
     tokens: dict[str, Token] = field(default_factory=dict)
-    user_tokens: dict[str, Account] = field(default_factory=dict)
+    key: rsa.RSAPublicKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.use_private_key(self.private_key_pem)
 
     def mint(
         self, installation: Installation, permissions: Mapping[str, str], repositories: frozenset[int] | None
@@ -110,11 +114,9 @@ class Credentials:
         )
         return value
 
-    def issue_user_token(self, login: str) -> str:
-        """A user token as the web flow would end with."""
-        value = "ghu_" + secrets.token_urlsafe(27)
-        self.user_tokens[value] = self.world.account(login)
-        return value
+    def use_private_key(self, pem: str) -> None:
+        """Take JWTs that this key signed from now on, and no others."""
+        self.private_key_pem, self.key = pem, public_key(pem)
 
     def revoke_installation_tokens(self, installation_id: int) -> int:
         """Make every token of the installation 401 from now on. Returns how many there were."""
@@ -136,7 +138,7 @@ class Credentials:
         if value.count(".") == 2 and not value.startswith("gh"):
             self._check_jwt(value)
             return Caller(kind="app", rate_key="app")
-        user = self.user_tokens.get(value)
+        user = self.users.owner(value)
         if user is not None:
             return Caller(kind="user", rate_key=f"user {user.id}", user=user)
         token = self.tokens.get(value)
@@ -169,7 +171,8 @@ class Credentials:
         except jwt.PyJWTError:
             raise ApiError(401, "A JSON web token could not be decoded") from None
         now, expires_at, issued_at = self.clock(), claims.get("exp"), claims.get("iat")
-        if claims.get("iss") not in (str(self.app.id), self.app.client_id):
+        app = self.world.shapes.app_info
+        if claims.get("iss") not in (str(app.id), app.client_id):
             raise ApiError(401, "'Issuer' claim ('iss') must be an Integer or the client ID of this App")
         if not isinstance(expires_at, int | float) or expires_at <= now - CLOCK_LEEWAY_S:
             raise ApiError(401, "'Expiration time' claim ('exp') must be a numeric value in the future")

@@ -59,6 +59,7 @@ class PullRequest:
     state: Literal["open", "closed"] = "open"
     locked: bool = False
     head_exists: bool = True
+    head_rewritten: bool = False
     closed_at: float | None = None
     closed_by: Account | None = None
     merged_at: float | None = None
@@ -119,6 +120,11 @@ class AppInfo:
     permissions: Mapping[str, str]
     events: tuple[str, ...]
     created_at: float
+    name: str
+    external_url: str | None = None
+    """None is the simulator itself."""
+    callback_urls: tuple[str, ...] = ()
+    setup_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

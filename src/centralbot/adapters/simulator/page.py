@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import jinja2
-
-from .http import Response
+from .http import Request, Response
 from .model import PullRequest, Repository
+from .pages_apps import AppPages
+from .pages_sign_in import SignInPages
+from .rendering import Templates, headers
 from .routing import Services
-from .shapes import timestamp
 from .state import UnknownThing
 
-_HEADERS = {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
 SHOWN_PULLS = 200
 
 
 class Pages:
-    """Renders the pages from the templates beside this module."""
+    """Everything for people's browsers, from the templates beside this module."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        folder = Path(__file__).parent / "templates"
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(folder),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters["time"] = timestamp
-        self._style = (folder / "simulator.css").read_bytes()
+        self._templates = Templates()
+        self._sign_in = SignInPages(services, self._templates)
+        self._apps = AppPages(services, self._templates, self._sign_in.signed_in)
 
-    def answer(self, segments: list[str]) -> Response | None:
+    def answer(self, request: Request) -> Response | None:
+        """The answer to a person's browser; None where there is nothing at that address."""
+        found = self._sign_in.answer(request) or self._apps.answer(request)
+        if found is None and request.method == "GET":
+            found = self._shown(request.segments)
+        return found
+
+    def _shown(self, segments: list[str]) -> Response | None:
         """The page at ``/``, ``/{owner}/{repo}`` or ``/{owner}/{repo}/pull/{n}``; None where there is none."""
         match segments:
             case [""]:
                 return self._home()
             case ["simulator.css"]:
-                return Response(200, self._style, {**_HEADERS, "content-type": "text/css; charset=utf-8"})
+                return Response(200, self._templates.style, {**headers(), "content-type": "text/css; charset=utf-8"})
             case [owner, repo]:
                 found = self._repository(owner, repo)
                 return None if found is None else self._home(found)
             case [owner, repo, "pull", number] if number.isdecimal():
                 found = self._repository(owner, repo)
                 pull = None if found is None else found.pulls.get(int(number))
-                return None if pull is None else self._html("pull.html", pull=pull)
+                return None if pull is None else self._templates.page("pull.html", pull=pull)
             case _:
                 return None
 
@@ -65,7 +57,7 @@ class Pages:
         repositories = [only] if only is not None else list(world.repositories.values())
         pulls: list[PullRequest] = [pull for repository in repositories for pull in repository.pulls.values()]
         pulls.sort(key=lambda pull: pull.id, reverse=True)
-        return self._html(
+        return self._templates.page(
             "home.html",
             title=world.shapes.app_info.slug if only is None else only.full_name,
             installations=[(one, world.repositories_of(one)) for one in world.installations.values()],
@@ -75,6 +67,3 @@ class Pages:
                 delivery for _, delivery in zip(range(15), self._services.deliverer.log.newest_first(), strict=False)
             ],
         )
-
-    def _html(self, name: str, **values: object) -> Response:
-        return Response(200, self._templates.get_template(name).render(values).encode(), dict(_HEADERS))

@@ -86,6 +86,8 @@ class World(InstallationActs):
             raise ValueError("state cannot be changed. The pull request cannot be reopened.")
         if not pull.head_exists:
             raise ValueError(f"state cannot be changed. The {pull.head_ref} branch has been deleted.")
+        if pull.head_rewritten:
+            raise ValueError(f"state cannot be changed. The {pull.head_ref} branch was force-pushed or recreated.")
         pull.state, pull.closed_at, pull.closed_by = "open", None, None
         pull.repository.open_count += 1
         self._tell(pull, "reopened", self._who(pull, by))
@@ -100,6 +102,12 @@ class World(InstallationActs):
         return pull.head_sha
 
     synchronize = push
+
+    def force_push(self, repository: RepositoryRef, number: int, by: str | None = None) -> str:
+        """Rewrite the head branch: once closed, the pull request cannot be reopened any more. Returns the new head."""
+        pull = self.pull(repository, number)
+        pull.head_rewritten = pull.head_rewritten or pull.state == "closed"
+        return self.push(repository, number, by=by)
 
     def delete_head_branch(self, repository: RepositoryRef, number: int) -> None:
         """The head branch goes, and with it an open pull request."""

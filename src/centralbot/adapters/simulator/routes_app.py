@@ -113,6 +113,13 @@ def get_rate_limit(call: Call) -> Response:
     return Response(200, call.services.limits.bucket(call.caller.rate_key).overview())
 
 
+def get_hook_config(call: Call) -> Response:
+    """The ``webhook-config`` schema; the secret is never shown, and an App without a webhook has no address."""
+    url = call.services.deliverer.url
+    body = {"content_type": "json", "insecure_ssl": "0", "secret": "********"}
+    return Response(200, body if url is None else {**body, "url": url})
+
+
 def list_deliveries(call: Call) -> Response:
     """Newest first; the cursor is opaque and stands in the ``Link`` header."""
     query = call.request.query
@@ -185,6 +192,13 @@ ROUTES = (
         handler=get_repository_installation,
     ),
     Route(
+        operation="apps/get-webhook-config-for-app",
+        method="GET",
+        path="/app/hook/config",
+        callers=("app",),
+        handler=get_hook_config,
+    ),
+    Route(
         operation="apps/list-webhook-deliveries",
         method="GET",
         path="/app/hook/deliveries",
@@ -219,5 +233,6 @@ ROUTES = (
         path="/rate_limit",
         callers=("app", "installation", "user", "anonymous"),
         handler=get_rate_limit,
+        limited=False,
     ),
 )

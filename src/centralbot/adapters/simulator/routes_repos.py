@@ -30,7 +30,9 @@ def refuse_archived(call: Call) -> None:
 
 
 def get_repository(call: Call) -> Response:
-    return Response(200, call.shapes.full_repository(call.repo))
+    """For a signed-in caller with their role."""
+    body, user = call.shapes.full_repository(call.repo), call.caller.user
+    return Response(200, body if user is None else {**body, **call.shapes.role(call.world.role(user, call.repo))})
 
 
 def get_permission(call: Call) -> Response:
@@ -40,12 +42,7 @@ def get_permission(call: Call) -> Response:
         raise not_found()
     role = call.world.role(account, call.repo)
     permission = PERMISSION_OF_ROLE.get(role, role)
-    levels = ("pull", "triage", "push", "maintain", "admin")
-    reached = {"none": 0, "read": 1, "triage": 2, "write": 3, "maintain": 4, "admin": 5}.get(role, 1)
-    user = call.shapes.user(account) | {
-        "permissions": {level: index < reached for index, level in enumerate(levels)},
-        "role_name": role,
-    }
+    user = call.shapes.user(account) | call.shapes.role(role)
     return Response(200, {"permission": permission, "role_name": role, "user": user})
 
 

@@ -1,13 +1,13 @@
 """Accounts, and what a signed-in user sees of the App.
 
-https://docs.github.com/en/rest/users and https://docs.github.com/en/rest/apps/installations. The web sign-in that
-ends in a user token has its place beside these; until then :meth:`Credentials.issue_user_token` hands tokens out.
+https://docs.github.com/en/rest/users and https://docs.github.com/en/rest/apps/installations. Tokens come from the web
+sign-in (``routes_oauth.py``), or from the control API's ``issue_user_token``.
 """
 
 from __future__ import annotations
 
 from .http import Response, not_found
-from .model import Account, Installation
+from .model import Account, Installation, Json, Repository
 from .routing import Call, Route, counted
 from .state import UnknownThing
 
@@ -56,7 +56,11 @@ def list_user_installation_repositories(call: Call) -> Response:
         for one in call.world.repositories_of(installation)
         if user.id in {one.owner.id, *one.owner.members, *one.collaborators}
     ]
-    return counted(call, "repositories", found, call.shapes.repository, repository_selection=installation.selection)
+
+    def with_permissions(one: Repository) -> Json:
+        return {**call.shapes.repository(one), **call.shapes.role(call.world.role(user, one))}
+
+    return counted(call, "repositories", found, with_permissions, repository_selection=installation.selection)
 
 
 ROUTES = (

@@ -13,6 +13,7 @@ from .http import ApiError, Request, Response, not_found
 from .limits import RateLimits
 from .model import Installation, Json, Repository
 from .pulls import World
+from .registrations import Registrations
 from .shapes import Shapes
 
 Permissions = Mapping[str, str]
@@ -26,6 +27,7 @@ class Services:
     credentials: Credentials
     limits: RateLimits
     deliverer: Deliverer
+    registrations: Registrations
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +85,8 @@ class Route:
     handler: Handler
     permissions: tuple[Permissions, ...] = ()
     content: bool = False
+    limited: bool = True
+    """Whether it counts against the caller's hour."""
 
     @property
     def accepted(self) -> str:

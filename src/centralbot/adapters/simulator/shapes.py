@@ -51,6 +51,10 @@ _REPOSITORY_LINKS = {
 }
 
 
+ROLES = ("none", "read", "triage", "write", "maintain", "admin")
+"""Least first."""
+
+
 def timestamp(seconds: float) -> str:
     """Unix seconds as GitHub writes a time: UTC, whole seconds."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -138,9 +142,9 @@ class Shapes:
             "slug": app.slug,
             "node_id": node_id("Integration", app.id),
             "owner": self.user(app.owner),
-            "name": app.slug,
+            "name": app.name,
             "description": "",
-            "external_url": self.base,
+            "external_url": app.external_url or self.base,
             "html_url": f"{self.base}/apps/{app.slug}",
             "created_at": timestamp(app.created_at),
             "updated_at": timestamp(app.created_at),
@@ -234,6 +238,12 @@ class Shapes:
             "default_branch": "main",
             "custom_properties": {},
         }
+
+    def role(self, role: str) -> Json:
+        """The part of a repository that says what a signed-in caller may do with it."""
+        reached = ROLES.index(role) if role in ROLES else 1
+        permissions = {name: index < reached for index, name in enumerate(("pull", "triage", "push", "maintain"))}
+        return {"permissions": {"admin": role == "admin", **permissions}, "role_name": role}
 
     def full_repository(self, repository: Repository) -> Json:
         """The ``full-repository`` schema."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Mapping
 
 from .api import Api
 from .control import Control
-from .credentials import Credentials, generate_private_key, public_key
+from .credentials import Credentials, generate_private_key
 from .delivery import Deliverer
 from .faults import Faults
 from .http import ApiError, Receive, Response, Scope, Send, read_request
@@ -16,13 +17,19 @@ from .limits import RateLimits
 from .model import Account, AppInfo, Json
 from .page import Pages
 from .pulls import World
+from .registrations import Registrations
 from .requests import RequestLog
 from .routing import Services
 from .shapes import Shapes
 from .snapshot import snapshot
+from .user_tokens import UserTokens
 
 DEFAULT_PERMISSIONS = {"metadata": "read", "pull_requests": "write"}
 DEFAULT_EVENTS = ("pull_request", "repository")
+DEFAULT_CALLBACK_URLS = tuple(
+    f"http://{host}/api/v1/auth/github/callback" for host in ("127.0.0.1", "localhost", "[::1]")
+)
+"""On loopback, where any port will do."""
 
 
 class Simulator:
@@ -35,6 +42,8 @@ class Simulator:
         webhook_url: str | None = None,
         app_id: int = 1_200_001,
         client_id: str = "Iv23liSimulatorClient",
+        client_secret: str | None = None,
+        callback_urls: tuple[str, ...] = DEFAULT_CALLBACK_URLS,
         slug: str = "centralbot",
         private_key_pem: str | None = None,
         permissions: Mapping[str, str] = DEFAULT_PERMISSIONS,
@@ -43,15 +52,10 @@ class Simulator:
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """``primary_limit``: requests an hour for each installation. ``chance``: numbers in [0, 1), for faults."""
-        self.private_key_pem = private_key_pem or generate_private_key()
-        self.app_id = app_id
-        self.client_id = client_id
+        """``primary_limit``: requests an hour for each caller. ``chance``: numbers in [0, 1), for faults."""
         now = clock()
         bot = Account(id=200_000_001, login=f"{slug}[bot]", type="Bot", created_at=now)
         owner = Account(id=60_000_001, login=f"{slug}-org", type="Organization", created_at=now)
-        self.bot_user_id = bot.id
-        self.bot_login = bot.login
         app = AppInfo(
             id=app_id,
             client_id=client_id,
@@ -61,19 +65,52 @@ class Simulator:
             permissions=dict(permissions),
             events=events,
             created_at=now,
+            name=slug,
+            callback_urls=callback_urls,
         )
         self.deliverer = Deliverer(url=webhook_url, secret=webhook_secret, app_id=app_id, clock=clock)
         self.world = World(shapes=Shapes(app, "http://localhost"), clock=clock, send=self.deliverer.enqueue)
         self.limits = RateLimits(clock=clock, primary=primary_limit)
-        self.credentials = Credentials(app=app, key=public_key(self.private_key_pem), world=self.world, clock=clock)
+        self.users = UserTokens(world=self.world, clock=clock, client_secret=client_secret or secrets.token_hex(20))
+        self.credentials = Credentials(
+            private_key_pem=private_key_pem or generate_private_key(), world=self.world, users=self.users, clock=clock
+        )
         self.services = Services(
-            world=self.world, credentials=self.credentials, limits=self.limits, deliverer=self.deliverer
+            world=self.world,
+            credentials=self.credentials,
+            limits=self.limits,
+            deliverer=self.deliverer,
+            registrations=Registrations(credentials=self.credentials, deliverer=self.deliverer, clock=clock),
         )
         self.faults = Faults(chance=chance)
         self.requests = RequestLog()
         self.api = Api(services=self.services, faults=self.faults, log=self.requests)
         self._control = Control(services=self.services, faults=self.faults, log=self.requests)
         self._pages = Pages(self.services)
+
+    @property
+    def app_id(self) -> int:
+        return self.world.shapes.app_info.id
+
+    @property
+    def client_id(self) -> str:
+        return self.world.shapes.app_info.client_id
+
+    @property
+    def client_secret(self) -> str:
+        return self.users.client_secret
+
+    @property
+    def private_key_pem(self) -> str:
+        return self.credentials.private_key_pem
+
+    @property
+    def bot_user_id(self) -> int:
+        return self.world.shapes.app_info.bot.id
+
+    @property
+    def bot_login(self) -> str:
+        return self.world.shapes.app_info.bot.login
 
     @property
     def base_url(self) -> str:
@@ -106,8 +143,8 @@ class Simulator:
         try:
             if request.segments[0] == "_simulator":
                 response = self._control.answer(request)
-            elif request.method == "GET":
-                response = self._pages.answer(request.segments)
+            else:
+                response = self._pages.answer(request)
         except ApiError as exc:
             response = exc.response()
         await (response or ApiError(404, "Not Found").response()).send(send)

@@ -22,8 +22,8 @@ def simulator(
 ) -> None:
     """Serve a simulated GitHub until stopped: a tool for development, with its page at / (not for production).
 
-    Prints the settings with which a worker talks to it, ready for .env. The App's id, private key and webhook secret
-    are taken from the same settings where these are set, and made up where not.
+    Prints the settings with which API and worker talk to it, ready for .env. The App's id, private key, webhook secret
+    and client credentials are taken from the same settings where these are set, and made up where not.
     """
     leave_on_sigterm()
     environ = read_settings()

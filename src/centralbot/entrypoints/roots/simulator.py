@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from centralbot.adapters.simulator import Simulator, run
 from centralbot.entrypoints.settings import (
     SettingsError,
     load_github_app_settings,
+    load_oauth_settings,
     load_webhook_target,
 )
 
@@ -23,18 +25,20 @@ def make_simulator(environ: Mapping[str, str], *, webhook_url: str | None) -> Si
     secret = secrets.token_urlsafe(24)
     if environ.get("CENTRALBOT_GITHUB_WEBHOOK_SECRET", "").strip():
         secret = load_webhook_target(environ).secret
+    oauth = load_oauth_settings(environ)
+    make = partial(Simulator, webhook_secret=secret, webhook_url=webhook_url)
+    if oauth is not None:
+        make = partial(make, client_id=oauth.client_id, client_secret=oauth.client_secret)
     if not environ.get("CENTRALBOT_GITHUB_APP_PRIVATE_KEY", "").strip():
-        return Simulator(webhook_secret=secret, webhook_url=webhook_url)
+        return make()
     app = load_github_app_settings(environ)
     if not app.app_id.isdecimal():
-        raise SettingsError("CENTRALBOT_GITHUB_APP_ID", "expected the App's number, as the simulator has no client ids")
-    return Simulator(
-        webhook_secret=secret, webhook_url=webhook_url, app_id=int(app.app_id), private_key_pem=app.private_key_pem
-    )
+        raise SettingsError("CENTRALBOT_GITHUB_APP_ID", "expected the App's number: the simulator's App has one")
+    return make(app_id=int(app.app_id), private_key_pem=app.private_key_pem)
 
 
 def serve(simulator: Simulator, *, host: str, port: int, on_ready: Ready) -> None:
-    """Serve until SIGTERM or SIGINT; ``on_ready`` gets the address and the settings that a worker needs for it.
+    """Serve until SIGTERM or SIGINT; ``on_ready`` gets the address and the settings that the processes need for it.
 
     Raises OSError where it cannot listen.
     """
@@ -47,6 +51,8 @@ def serve(simulator: Simulator, *, host: str, port: int, on_ready: Ready) -> Non
             "CENTRALBOT_GITHUB_APP_ID": str(simulator.app_id),
             "CENTRALBOT_GITHUB_APP_PRIVATE_KEY": one_line,
             "CENTRALBOT_GITHUB_WEBHOOK_SECRET": simulator.deliverer.secret,
+            "CENTRALBOT_GITHUB_CLIENT_ID": simulator.client_id,
+            "CENTRALBOT_GITHUB_CLIENT_SECRET": simulator.client_secret,
         }
         on_ready(url, settings)
 
