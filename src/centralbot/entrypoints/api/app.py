@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
-from litestar import Litestar, MediaType, Response, asgi, get
+from litestar import Litestar, MediaType, Response, Router, asgi, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError, Unavailable
@@ -22,8 +23,13 @@ from centralbot.ports.driven.admin import Health
 log = structlog.get_logger("centralbot.api")
 
 
-def build_app(internal: Internal, health: Health) -> Litestar:
-    """The application. Its ports are open already and stay open until it has stopped."""
+def build_app(
+    internal: Internal, health: Health, *, people: Sequence[Any] = (), trusted_proxies: str = "127.0.0.1"
+) -> Litestar:
+    """The application. Its ports are open already and stay open until it has stopped.
+
+    ``people`` are the routes of the people's side; there alone does it matter who the client behind a proxy is.
+    """
 
     @get("/healthz", summary="Alive")
     async def healthz() -> dict[str, str]:
@@ -67,8 +73,13 @@ def build_app(internal: Internal, health: Health) -> Litestar:
             case _:
                 await send_json(send, 404, error_body("NOT_FOUND", "there is no such path"))
 
+    def behind_proxies(app: ASGIApp) -> ASGIApp:
+        wrapped: Any = ProxyHeadersMiddleware(app, trusted_hosts=trusted_proxies)  # type: ignore[arg-type]
+        return wrapped  # type: ignore[no-any-return]
+
+    routes = [healthz, readyz, metrics, results, *(_raw(path, handler) for path, handler in hot.items())]
     return Litestar(
-        route_handlers=[healthz, readyz, metrics, results, *(_raw(path, handler) for path, handler in hot.items())],
+        route_handlers=[*routes, Router(path="/", route_handlers=people, middleware=[behind_proxies])],
         openapi_config=OpenAPIConfig(
             title="centralbot",
             version=__version__,

@@ -14,9 +14,10 @@ def serve_api() -> None:
     start_logs(environ, quiet=False)
     gate, outbox = settings.load_gate_settings(environ), settings.load_outbox_settings(environ)
     api, store = settings.load_api_settings(environ), settings.load_store_settings(environ)
+    web = settings.load_web_settings(environ)
     from centralbot.entrypoints.roots import backend
 
-    run_server(backend.serve_api(store, gate, outbox, api))
+    run_server(backend.serve_api(store, gate, outbox, api, web))
 
 
 def serve_worker() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -22,7 +23,14 @@ from centralbot.entrypoints.api.app import build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
 from centralbot.entrypoints.server import Server, make_server, started
-from centralbot.entrypoints.settings import ApiSettings, DatabaseSettings, GateSettings, OutboxSettings, StoreSettings
+from centralbot.entrypoints.settings import (
+    ApiSettings,
+    DatabaseSettings,
+    GateSettings,
+    OutboxSettings,
+    StoreSettings,
+    WebSettings,
+)
 from centralbot.ports.driven.outbox import OutboxRules
 from centralbot.ports.driving.ingest import Ingest
 from centralbot.ports.driving.sweep import Sweep
@@ -33,9 +41,11 @@ log = structlog.get_logger("centralbot")
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """An open store and the use cases over it."""
+    """An open store and the use cases over it. ``gate_key`` makes and checks the tokens of gate links."""
 
     store: PostgresStore
+    secret_key: str = field(repr=False)
+    gate_key: bytes = field(repr=False)
     gate: Gate
     rules: OutboxRules
     clock: SystemClock
@@ -91,6 +101,8 @@ async def open_backend(
             gc.freeze()  # modules and the store live to the end; a sweep of thousands should not look at them again
             yield Backend(
                 store=opened,
+                secret_key=store.secret_key,
+                gate_key=token_key,
                 gate=the_gate,
                 rules=rules,
                 clock=clock,
@@ -100,11 +112,14 @@ async def open_backend(
             )
 
 
-def api_server(backend: Backend, *, host: str, port: int) -> Server:
-    """The API over an open backend, ready to serve."""
+def api_server(
+    backend: Backend, *, host: str, port: int, people: Sequence[Any] = (), trusted_proxies: str = "127.0.0.1"
+) -> Server:
+    """The API over an open backend, ready to serve; ``people`` are the routes of :mod:`.people`."""
     store = backend.store
     internal = Internal(backend.ingest, store.outbox, store.keys, backend.clock, ApiMetrics())
-    return make_server(build_app(internal, store.health), host=host, port=port, on_stop=internal.stopping.set)
+    app = build_app(internal, store.health, people=people, trusted_proxies=trusted_proxies)
+    return make_server(app, host=host, port=port, on_stop=internal.stopping.set)
 
 
 async def serve_api(
@@ -112,12 +127,13 @@ async def serve_api(
     gate: GateSettings,
     outbox: OutboxSettings,
     api: ApiSettings,
+    web: WebSettings,
     *,
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``on_ready`` gets the base URL once it listens."""
     async with open_backend(store, gate, outbox) as backend:
-        server = api_server(backend, host=api.host, port=api.port)
+        server = api_server(backend, host=api.host, port=api.port, people=(), trusted_proxies=web.trusted_proxies)
         task = asyncio.create_task(server.serve())
         await started(server, task)
         url = f"http://{api.host}:{server.port}"

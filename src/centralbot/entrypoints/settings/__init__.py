@@ -9,7 +9,7 @@ from centralbot.entrypoints.settings.backend import (
     load_outbox_settings,
 )
 from centralbot.entrypoints.settings.logging import LogSettings, load_log_settings
-from centralbot.entrypoints.settings.oauth import OAuthSettings, load_oauth_settings
+from centralbot.entrypoints.settings.oauth import OAuthSettings, WebSettings, load_oauth_settings, load_web_settings
 from centralbot.entrypoints.settings.reader import SettingsError, read_environ
 from centralbot.entrypoints.settings.store import (
     DatabaseSettings,
@@ -36,6 +36,7 @@ __all__ = [
     "OutboxSettings",
     "SettingsError",
     "StoreSettings",
+    "WebSettings",
     "WebhookTarget",
     "WorkerSettings",
     "load_api_settings",
@@ -46,6 +47,7 @@ __all__ = [
     "load_oauth_settings",
     "load_outbox_settings",
     "load_store_settings",
+    "load_web_settings",
     "load_webhook_target",
     "load_worker_settings",
     "read_environ",

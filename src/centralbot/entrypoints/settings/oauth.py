@@ -22,6 +22,32 @@ class OAuthSettings:
     public_url: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """The people's side. ``oauth`` is None where sign-in is off.
+
+    ``trusted_proxies``: whose ``X-Forwarded-For`` is believed, as uvicorn's FORWARDED_ALLOW_IPS has it.
+    """
+
+    public_url: str
+    api_url: str
+    web_url: str
+    oauth: OAuthSettings | None
+    trusted_proxies: str = "127.0.0.1"
+
+
+def load_web_settings(environ: Mapping[str, str]) -> WebSettings:
+    """Raises SettingsError."""
+    reader = Reader(environ)
+    return WebSettings(
+        public_url=reader.url("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
+        api_url=reader.url("CENTRALBOT_GITHUB_API_URL", "https://api.github.com"),
+        web_url=reader.url("CENTRALBOT_GITHUB_WEB_URL", "https://github.com"),
+        oauth=load_oauth_settings(environ),
+        trusted_proxies=reader.text("FORWARDED_ALLOW_IPS") or "127.0.0.1",
+    )
+
+
 def load_oauth_settings(environ: Mapping[str, str]) -> OAuthSettings | None:
     """None when neither value is set: sign-in is off. One of the two alone is a mistake. Raises SettingsError."""
     reader = Reader(environ)
