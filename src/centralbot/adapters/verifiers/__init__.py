@@ -1,0 +1,1 @@
+"""The proofs that come with centralbot; ``entrypoints/roots/verifiers.py`` registers them."""
