@@ -15,6 +15,8 @@ from centralbot.entrypoints.demo.github import SimulatedGitHub
 
 T = TypeVar("T")
 
+SIGN_IN = tuple(f"CENTRALBOT_GITHUB_{name}" for name in ("API_URL", "WEB_URL", "CLIENT_ID", "CLIENT_SECRET"))
+"""What the API knows of the App: how people sign in with it, not how it acts."""
 READY_S = 60.0
 LOOK_S = 0.1
 
@@ -54,9 +56,10 @@ class Fleet:
 
     async def start(self, *, workers: int = 2) -> None:
         """Start all; webhooks go to the first worker."""
-        simulator, api = self.spawn_simulator(), self.spawn_api()
+        simulator = self.spawn_simulator()
         sweeper = self.spawn("sweeper", "sweep", "--watch", "--interval-s", "1", "--json", **self.store)
         await self.meet_simulator(simulator)
+        api = self.spawn_api()
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         spawned = [self.spawn_worker(name) for name in names]
         await self.meet_api(api)
@@ -80,7 +83,8 @@ class Fleet:
 
     def spawn_api(self) -> Child:
         own = {"CENTRALBOT_API_PORT": str(self.api_port), "CENTRALBOT_PUBLIC_URL": self.api_url}
-        return self.spawn("api", "serve-api", **self.store, **own)
+        of_app = {name: value for name, value in self._app.items() if name in SIGN_IN}
+        return self.spawn("api", "serve-api", **self.store, **of_app, **own)
 
     async def meet_api(self, api: Child) -> None:
         await api.told(lambda child: child.logged("api.listening"), within_s=READY_S)
