@@ -36,7 +36,7 @@ class SweepReport:
 class Sweep:
     """One pass over what is due. Any number of sweepers may run at once; each due challenge is decided once."""
 
-    def __init__(self, upkeep: Upkeep, health: Health, gate: Gate, rules: OutboxRules, *, lanes: int = 2) -> None:
+    def __init__(self, upkeep: Upkeep, health: Health, gate: Gate, rules: OutboxRules, *, lanes: int = 3) -> None:
         self._upkeep = upkeep
         self._health = health
         self._gate = gate
@@ -45,7 +45,7 @@ class Sweep:
 
     async def once(self, *, retention: bool = True) -> SweepReport:
         """Sweep until nothing more is due. Raises Unavailable; what was committed by then stays."""
-        # Two lanes: while PostgreSQL writes one batch, Python decides the next.
+        # Lanes: while PostgreSQL writes one batch, Python decides the next, and the third waits for neither.
         swept = await asyncio.gather(*(self._due() for _ in range(self._lanes)))
         report = SweepReport(timed_out=sum(lane[0] for lane in swept), exempt=sum(lane[1] for lane in swept))
         while True:

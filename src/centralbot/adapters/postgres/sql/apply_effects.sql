@@ -15,8 +15,9 @@ taken as (
       delivery_id text, event_name text, installation_id bigint, repo_id bigint, pr_number bigint, action text,
       event_at timestamptz, status text, reason text, challenge_id uuid)),
 wanted as materialized (
-  select t.expected, (t.challenge).* from json_to_recordset(%(changed)s::json)
-    as t(expected text, challenge pr_challenges)),
+  select * from json_to_recordset(%(changed)s::json) as t(
+    expected text, id uuid, status text, reason text, head_sha text, event_at timestamptz, window_s integer,
+    deadline_at timestamptz, gate_comment_id bigint, updated_at timestamptz)),
 changed as (
   update pr_challenges c
      set status = w.status, reason = w.reason, head_sha = w.head_sha, event_at = w.event_at, window_s = w.window_s,
