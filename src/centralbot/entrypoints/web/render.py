@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from centralbot.domain.comments import duration
 from centralbot.ports.driving.accounts import Caller
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -88,7 +90,7 @@ class Pages:
     """Renders templates under ``templates/``; every text is escaped.
 
     In each of them: ``static(name)``, ``caller`` (or None), ``can_sign_in``, ``flash`` (or None), ``here`` (the path,
-    to come back to), and the filters ``utc``, ``when`` and ``duration``.
+    to come back to), and the filters ``name`` (for every name that comes from outside), ``utc``, ``when``, ``duration``.
     """
 
     def __init__(self, *, public_url: str, can_sign_in: bool) -> None:
@@ -108,7 +110,7 @@ class Pages:
             "can_sign_in": can_sign_in,
             "version": __version__,
         }
-        self._environment.filters |= {"utc": utc, "when": when, "duration": duration}
+        self._environment.filters |= {"name": name, "utc": utc, "when": when, "duration": duration}
 
     def page(
         self,
@@ -138,6 +140,11 @@ class Pages:
             to, status_code=303, headers={"cache-control": "no-store", "referrer-policy": "same-origin"},
             cookies=list(cookies),
         )  # fmt: skip
+
+
+def name(text: str) -> str:
+    """A name of somebody else's on one line: what is invisible or turns the direction of text is shown as such."""
+    return _INVISIBLE.sub("\ufffd", text)
 
 
 def utc(moment: datetime) -> str:
