@@ -117,6 +117,36 @@ class TestWhitelist:
         assert [await store.store.whitelist.remove(REPO, 2, actor="test") for _ in range(2)] == [True, False]
         assert await store.store.whitelist.entries(REPO) == []
 
+    async def test_replacing_makes_it_exactly_that(self, store: UnderTest) -> None:
+        """Who stays keeps when they came; of another repository nothing is touched; the audit names who moved."""
+        whitelist = store.store.whitelist
+        for user in (Actor(id=1, login="alice"), Actor(id=2, login="bob")):
+            await whitelist.add(REPO, user, actor="test")
+        await whitelist.add(REPO + 1, Actor(id=1, login="alice"), actor="test")
+        before = {entry.user.id: entry.added_at for entry in await whitelist.entries(REPO)}
+        wanted = [Actor(id=3, login="carol"), Actor(id=1, login="alice-new")]
+        await whitelist.replace(REPO, wanted, actor="github:7")
+        entries = await whitelist.entries(REPO)
+        assert [entry.user for entry in entries] == [Actor(id=1, login="alice-new"), Actor(id=3, login="carol")]
+        assert entries[0].added_at == before[1]
+        assert len(await whitelist.entries(REPO + 1)) == 1
+        events = (await store.store.reports.audit(REPO))[:2]
+        assert {(event.event, event.actor, event.detail["user_id"], event.detail["login"]) for event in events} == {
+            ("whitelist.added", "github:7", 3, "carol"),
+            ("whitelist.removed", "github:7", 2, "bob"),
+        }
+
+    async def test_replacing_with_nobody_empties_it_and_again_says_nothing(self, store: UnderTest) -> None:
+        """Nothing changed, nothing to tell."""
+        await store.store.whitelist.add(REPO, Actor(id=2, login="bob"), actor="test")
+        for _ in range(2):
+            await store.store.whitelist.replace(REPO, [], actor="test")
+        assert await store.store.whitelist.entries(REPO) == []
+        assert [event.event for event in await store.store.reports.audit(REPO)] == [
+            "whitelist.removed",
+            "whitelist.added",
+        ]
+
 
 class TestActions:
     """Port ``Actions``."""

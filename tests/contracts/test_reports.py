@@ -9,6 +9,7 @@ import psycopg
 from centralbot.adapters.postgres.database import OPTIONS
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain import verdicts
+from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.events import Actor
 from centralbot.domain.policy import Mode
 from centralbot.ports.driven.challenges import Proof
@@ -146,3 +147,24 @@ async def test_an_owners_pages_read_ranges_of_an_index(database: str) -> None:
         assert index in plans[name], plans[name]
         condition = next(line for line in plans[name].splitlines() if "Index Cond" in line)
         assert ("repo_id" in condition, "id <" in condition or "id >=" in condition) == (True, True), plans[name]
+
+
+class TestOutcomes:
+    """What became of the enforced challenges."""
+
+    async def test_each_status_is_counted(self, store: UnderTest) -> None:
+        """Here, in the days asked for, and not those of shadow mode."""
+        await store.connect(REPO, REPO + 1)
+        timed_out = await store.timed_out(1)
+        await store.opened(2)
+        await store.opened(3)
+        await store.opened(4, repo_id=REPO + 1)
+        await store.store.repositories.configure(REPO, a_config(Mode.SHADOW), actor="test")
+        await store.opened(5)
+        outcomes = dict(await store.store.reports.outcomes(REPO))
+        assert outcomes == {ChallengeStatus.TIMED_OUT_CLOSED: 1, ChallengeStatus.PENDING: 2}
+        await store.verify(timed_out)
+        outcomes = dict(await store.store.reports.outcomes(REPO))
+        assert outcomes == {ChallengeStatus.VERIFIED: 1, ChallengeStatus.PENDING: 2}
+        await store.advance(8 * DAY_S)
+        assert dict(await store.store.reports.outcomes(REPO)) == {}

@@ -105,6 +105,17 @@ class MemoryWhitelist:
             )
         return gone is not None
 
+    async def replace(self, repo_id: int, users: Sequence[Actor], *, actor: str) -> None:
+        wanted = {user.id: user for user in users}
+        known = {user_id: entry for (of, user_id), entry in self._state.whitelist.items() if of == repo_id}
+        for user_id in known.keys() - wanted.keys():
+            await self.remove(repo_id, user_id, actor=actor)
+        for user_id, user in wanted.items():
+            if user_id in known:
+                self._state.whitelist[repo_id, user_id] = replace(known[user_id], user=user)
+            else:
+                await self.add(repo_id, user, actor=actor)
+
     async def entries(self, repo_id: int) -> Sequence[WhitelistEntry]:
         found = [entry for (of, _), entry in self._state.whitelist.items() if of == repo_id]
         return sorted(found, key=lambda entry: (entry.user.login.lower(), entry.user.id))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -40,6 +41,11 @@ class MemoryReports:
             would_close_merged=sum((it.repo_id, it.pr_number) in merged for it in closes),
             passed=sum(it.status in PASSED for it in shadows),
         )
+
+    async def outcomes(self, repo_id: int, *, days: int = 7) -> Mapping[ChallengeStatus, int]:
+        since = self._state.now() - timedelta(days=min(days, MAX_REPORT_DAYS))
+        found = [it for it in self._state.challenges.values() if it.repo_id == repo_id and it.created_at >= since]
+        return Counter(it.status for it in found if not it.is_shadow)
 
     async def proofs(self, challenge_id: UUID) -> Sequence[StoredProof]:
         return [proof for (of, _), proof in self._state.proofs.items() if of == challenge_id]

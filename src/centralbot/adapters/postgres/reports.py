@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.upkeep import first_id_at
+from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.effects import AuditEvent
 from centralbot.ports.driven.reports import MAX_REPORT_DAYS, ShadowReport, StoredProof
 
@@ -35,6 +36,13 @@ class PostgresReports:
         return ShadowReport(
             since=since, challenged=row[0], would_close=row[1], would_close_merged=row[2], passed=row[3]
         )
+
+    async def outcomes(self, repo_id: int, *, days: int = 7) -> Mapping[ChallengeStatus, int]:
+        now = (await self._database.fetch(sql("clock")))[0][0]
+        since = now - timedelta(days=min(days, MAX_REPORT_DAYS))
+        parameters = {"repo_id": repo_id, "since": since, "first_id": first_id_at(since - ID_SKEW)}
+        rows = await self._database.fetch(sql("challenge_outcomes"), parameters)
+        return {ChallengeStatus(row[0]): row[1] for row in rows}
 
     async def proofs(self, challenge_id: UUID) -> Sequence[StoredProof]:
         rows = await self._database.fetch(sql("challenge_proofs"), {"challenge_id": challenge_id})

@@ -103,6 +103,19 @@ class PostgresWhitelist:
         parameters = {"repo_id": repo_id, "user_id": user_id, "actor": actor}
         return bool(await self._database.fetch(sql("whitelist_remove"), parameters))
 
+    async def replace(self, repo_id: int, users: Sequence[Actor], *, actor: str) -> None:
+        parameters = {
+            "repo_id": repo_id,
+            "user_ids": [user.id for user in users],
+            "logins": [user.login for user in users],
+            "actor": actor,
+        }
+
+        async def work(connection: Connection, _: int) -> None:
+            await connection.execute(sql("whitelist_replace"), parameters)
+
+        await self._database.run(work, lock=[lock_key("w", repo_id)])  # of two at once, the later one stands alone
+
     async def entries(self, repo_id: int) -> Sequence[WhitelistEntry]:
         rows = await self._database.fetch(sql("whitelist_entries"), {"repo_id": repo_id})
         return [WhitelistEntry(user=Actor(id=row[0], login=row[1]), added_at=row[2]) for row in rows]

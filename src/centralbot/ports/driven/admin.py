@@ -75,6 +75,10 @@ class Whitelist(Protocol):
         """Remove an entry; False when there was none."""
         ...
 
+    async def replace(self, repo_id: int, users: Sequence[Actor], *, actor: str) -> None:
+        """Make the whitelist exactly these (each id once), at once; the audit names who came and who went."""
+        ...
+
     async def entries(self, repo_id: int) -> Sequence[WhitelistEntry]:
         """All entries, by login."""
         ...

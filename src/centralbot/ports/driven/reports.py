@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.effects import AuditEvent
 
 MAX_REPORT_DAYS = 7
@@ -47,6 +48,10 @@ class Reports(Protocol):
 
     async def shadow(self, repo_id: int, *, days: int = 7) -> ShadowReport:
         """What shadow mode would have done in the last ``days`` (at most ``MAX_REPORT_DAYS``)."""
+        ...
+
+    async def outcomes(self, repo_id: int, *, days: int = 7) -> Mapping[ChallengeStatus, int]:
+        """How many enforced challenges of the last ``days`` (at most ``MAX_REPORT_DAYS``) are where by now."""
         ...
 
     async def proofs(self, challenge_id: UUID) -> Sequence[StoredProof]:

@@ -1,0 +1,185 @@
+"""The owner's desk: which repositories are theirs, how each is set up, and what is known of it.
+
+Every method takes the caller, and GitHub is asked about their rights before anything is told or changed. Whoever has
+none gets the same answer for a repository that is known here, one that is not, and one that does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from centralbot.domain.effects import AuditEvent
+from centralbot.domain.errors import ValidationError
+from centralbot.domain.gating import Gate
+from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.policy import Mode, RepoConfig
+from centralbot.ports.driven.admin import Repositories, RepositoryRecord
+from centralbot.ports.driven.people import PeopleOnGitHub, RepoRole, RepositoryAccess
+from centralbot.ports.driven.reports import Reports, ShadowReport
+from centralbot.ports.driving.accounts import Accounts, Caller
+from centralbot.ports.driving.configuring import problems
+from centralbot.ports.driving.rights import Rights
+
+PAGE = 50
+AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppStatus:
+    """Whether the App is installed where a repository is, by the synced tables alone (contract §5)."""
+
+    installed: bool = False
+    installation_id: int | None = None
+    account_login: str | None = None
+    account_type: str | None = None
+    repo_connected: bool = False
+
+    @classmethod
+    def of(cls, record: RepositoryRecord | None) -> AppStatus:
+        """A suspended or deleted installation counts as none."""
+        if record is None or record.installation_status is not InstallationStatus.ACTIVE:
+            return cls()
+        return cls(
+            installed=True,
+            installation_id=record.installation_id,
+            account_login=record.account_login,
+            account_type=record.account_type,
+            repo_connected=record.connected,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRepository:
+    """A repository of the caller's: GitHub's word about it and ours."""
+
+    access: RepositoryAccess
+    mode: Mode
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Managed:
+    """A repository that the caller may manage, with the configuration in force there."""
+
+    repo_id: int
+    full_name: str | None
+    role: RepoRole
+    status: AppStatus
+    config: RepoConfig
+    configured: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Some events, newest first; ``cursor`` is where the next page begins, None at the end."""
+
+    events: Sequence[AuditEvent]
+    logins: Mapping[int, str]
+    cursor: UUID | None
+
+
+class Desk:
+    """What every part of the owner's desk begins with: the caller's rights."""
+
+    def __init__(self, repositories: Repositories, rights: Rights, gate: Gate) -> None:
+        self.repositories = repositories
+        self.rights = rights
+        self.gate = gate
+
+    async def enter(self, caller: Caller, repo_id: int) -> Managed:
+        """The repository. Raises Forbidden, Unauthenticated, Unavailable."""
+        record = await self.repositories.get(repo_id)
+        hint = None if record is None else record.full_name
+        role = await self.rights.require_manage(caller, repo_id, full_name=hint)
+        config = None if record is None else record.config
+        return Managed(
+            repo_id=repo_id,
+            full_name=hint,
+            role=role,
+            status=AppStatus.of(record),
+            config=config or self.gate.defaults,
+            configured=config is not None,
+        )
+
+
+class Owner:
+    """Repositories and their configuration. All raise Forbidden, Unauthenticated and Unavailable.
+
+    ``kinds``: the registered proofs and what an owner reads beside each.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        accounts: Accounts,
+        people: PeopleOnGitHub,
+        reports: Reports,
+        kinds: Mapping[str, str],
+    ) -> None:
+        self._desk = desk
+        self._accounts = accounts
+        self._people = people
+        self._reports = reports
+        self.kinds = kinds
+
+    async def repository(self, caller: Caller, repo_id: int) -> Managed:
+        """One repository."""
+        return await self._desk.enter(caller, repo_id)
+
+    async def repositories(self, caller: Caller) -> Sequence[OwnRepository]:
+        """The caller's repositories where the App is installed and which they may manage, by name."""
+        fresh = await self._accounts.fresh(caller)
+        mine = [it for it in await self._people.repositories(fresh.access_token) if it.role.may_manage]
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def joined(access: RepositoryAccess) -> OwnRepository:
+            async with turn:
+                record = await self._desk.repositories.get(access.repo_id)
+            config = None if record is None else record.config
+            return OwnRepository(
+                access=access,
+                mode=(config or self._desk.gate.defaults).mode,
+                connected=record is not None and record.connected,
+            )
+
+        return await asyncio.gather(*(joined(access) for access in mine))
+
+    async def configure(self, caller: Caller, repo_id: int, config: RepoConfig) -> RepoConfig:
+        """Set the configuration, for new challenges only. Raises ValidationError with the first wrong field."""
+        await self._desk.enter(caller, repo_id)
+        for field, problem in problems(config, self.kinds).items():
+            raise ValidationError(f"{field}: {problem}")
+        await self._desk.repositories.configure(repo_id, config, actor=caller.actor)
+        return config
+
+    async def shadow(self, caller: Caller, repo_id: int) -> ShadowReport:
+        """What shadow mode would have done in the last days."""
+        await self._desk.enter(caller, repo_id)
+        return await self._reports.shadow(repo_id)
+
+    async def audit(self, caller: Caller, repo_id: int, *, before: UUID | None = None) -> AuditPage:
+        """What happened there and who did it, newest first."""
+        await self._desk.enter(caller, repo_id)
+        found = await self._reports.audit(repo_id, before=before, limit=PAGE + 1)
+        events = found[:PAGE]
+        return AuditPage(
+            events=events,
+            logins=await names(self._reports, events),
+            cursor=events[-1].id if len(found) > PAGE else None,
+        )
+
+
+async def names(reports: Reports, events: Sequence[AuditEvent]) -> dict[int, str]:
+    """The known logins of the people who did these things."""
+    prefix = "github:"
+    ids = {int(event.actor[len(prefix) :]) for event in events if _is_person(event.actor)}
+    return await reports.logins(sorted(ids)) if ids else {}
+
+
+def _is_person(actor: str) -> bool:
+    scheme, _, number = actor.partition(":")
+    return scheme == "github" and number.isascii() and number.isdigit() and len(number) < 19
