@@ -1,0 +1,96 @@
+"""The port ``SignIn`` over GitHub's web flow.
+
+https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-user-access-token-for-a-github-app
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from centralbot.adapters.github.people_client import PeopleClient, decode
+from centralbot.adapters.github.people_shapes import TokenAnswer
+from centralbot.adapters.github.protocol import request_headers
+from centralbot.domain.errors import Unavailable
+from centralbot.ports.driven.clock import Clock
+from centralbot.ports.driven.people import SignInRefused, UserTokens
+
+_ERROR = re.compile(r"[a-z_]{1,60}")
+_TOKEN = re.compile(r"[!-~]{1,4096}")
+_ADVICE: Final = {
+    "incorrect_client_credentials": "check CENTRALBOT_GITHUB_CLIENT_ID and CENTRALBOT_GITHUB_CLIENT_SECRET",
+    "redirect_uri_mismatch": "add CENTRALBOT_PUBLIC_URL's /api/v1/auth/github/callback to the App's callback URLs",
+}
+
+
+class GitHubSignIn:
+    """Sends people to GitHub's page and turns what they come back with into tokens."""
+
+    def __init__(
+        self, client: PeopleClient, *, client_id: str, client_secret: str, web_url: str, user_agent: str, clock: Clock
+    ) -> None:
+        self._client = client
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._web_url = web_url.rstrip("/")
+        self._user_agent = user_agent
+        self._clock = clock
+
+    def authorize_url(self, *, state: str, code_challenge: str, redirect_uri: str, select_account: bool = False) -> str:
+        query = {
+            "client_id": self._client_id,
+            "redirect_uri": redirect_uri,
+            "state": state,
+            "code_challenge": code_challenge,
+            "code_challenge_method": "S256",
+        }
+        if select_account:
+            query["prompt"] = "select_account"
+        return f"{self._web_url}/login/oauth/authorize?{urlencode(query)}"
+
+    async def exchange(self, code: str, *, code_verifier: str, redirect_uri: str) -> UserTokens:
+        return await self._tokens(code=code, code_verifier=code_verifier, redirect_uri=redirect_uri)
+
+    async def refresh(self, refresh_token: str) -> UserTokens:
+        return await self._tokens(grant_type="refresh_token", refresh_token=refresh_token)
+
+    async def revoke(self, access_token: str) -> None:
+        """404 and 422 are GitHub's words for a token that it does not know."""
+        response = await self._client.send(
+            "DELETE",
+            f"{self._client.api_url}/applications/{quote(self._client_id, safe='')}/token",
+            headers={
+                **request_headers(authorization=None, user_agent=self._user_agent),
+                "Content-Type": "application/json",
+            },
+            content=msgspec.json.encode({"access_token": access_token}),
+            auth=(self._client_id, self._client_secret),
+        )
+        if response.status not in (204, 404, 422):
+            raise Unavailable(f"GitHub does not take a token back: HTTP {response.status}")
+
+    async def _tokens(self, **given: str) -> UserTokens:
+        form = {"client_id": self._client_id, "client_secret": self._client_secret, **given}
+        now = self._clock.now()  # before the question: a token must not be held longer than it lives
+        response = await self._client.send(
+            "POST",
+            f"{self._web_url}/login/oauth/access_token",
+            headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+            content=urlencode(form).encode(),
+        )
+        if not response.ok:
+            raise _refusal(f"http_{response.status}" if response.status < 400 else "not_accepted")
+        answer = decode(response, TokenAnswer)
+        if answer.error:
+            raise _refusal(answer.error)
+        if not _TOKEN.fullmatch(answer.access_token):
+            raise Unavailable("GitHub's answer holds no token")
+        return answer.to_port(now)
+
+
+def _refusal(error: str) -> SignInRefused:
+    known = error if _ERROR.fullmatch(error) else "unknown"
+    return SignInRefused(f"GitHub refuses the sign-in ({known}): {_ADVICE.get(known, 'sign in again')}")
