@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,8 +16,8 @@ from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ALREADY_CLOSED, ActionReason, ActionStatus, ActionType, Outcome
 from centralbot.domain.policy import Exemption
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
-from centralbot.ports.driven.challenges import Proof
-from tests.builders import AUTHOR, REPO, a_pull_request_event, an_installation_event
+from centralbot.ports.driven.challenges import MAX_NOTES, Proof
+from tests.builders import AUTHOR, INSTALLATION, REPO, a_pull_request_event, an_installation_event
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
 ACTOR = "github:3003"
@@ -279,3 +280,47 @@ async def test_actions_of_a_repository_removed_mid_way_say_so(store: UnderTest) 
     await store.install(an_installation_event("removed", removed=(REPO,), seconds=9))
     after = await store.action(close.id)
     assert (after.status, after.failure_code) == (ActionStatus.CANCELED, CancelReason.REPOSITORY_REMOVED)
+
+
+class TestNotes:
+    """What is only written down."""
+
+    async def test_a_note_says_who_and_why_and_changes_nothing(self, store: UnderTest) -> None:
+        """Fault 50: the wrong person at the door."""
+        await store.connect()
+        challenge = await store.noticed()
+        await store.store.challenges.note(
+            challenge.id, "challenge.refused", actor="github:77", detail={"why": "NOT_THE_AUTHOR"}
+        )
+        note = (await store.store.challenges.history(challenge.id))[-1]
+        assert (note.event, note.actor, note.detail) == (
+            "challenge.refused",
+            "github:77",
+            {"why": "NOT_THE_AUTHOR"},
+        )
+        assert (note.repo_id, note.pr_number, note.installation_id) == (REPO, challenge.pr_number, INSTALLATION)
+        assert await store.store.challenges.get(challenge.id) == challenge
+
+    async def test_nobody_fills_the_audit(self, store: UnderTest) -> None:
+        """Also not with many tries at once; each challenge and each event has its own bound."""
+        await store.connect()
+        challenge, other = await store.challenged(1), await store.challenged(2)
+        note = store.store.challenges.note
+
+        async def refuse(times: int) -> None:
+            await asyncio.gather(
+                *(note(challenge.id, "challenge.refused", actor="github:77", detail={}) for _ in range(times))
+            )
+
+        await refuse(15)
+        await refuse(15)
+        await note(challenge.id, "challenge.something_else", actor="github:77", detail={})
+        await note(other.id, "challenge.refused", actor="github:77", detail={})
+        counts = Counter((event.pr_number, event.event) for event in await store.store.reports.audit(REPO, limit=200))
+        assert counts[1, "challenge.refused"] == MAX_NOTES
+        assert (counts[1, "challenge.something_else"], counts[2, "challenge.refused"]) == (1, 1)
+
+    async def test_an_unknown_challenge_takes_no_note(self, store: UnderTest) -> None:
+        """NotFound, as everywhere."""
+        with pytest.raises(NotFound):
+            await store.store.challenges.note(uuid4(), "challenge.refused", actor="github:77", detail={})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from centralbot.adapters.memory.effects import apply
+from centralbot.adapters.memory.effects import apply, audit
 from centralbot.adapters.memory.state import State
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import AuditEvent
-from centralbot.ports.driven.challenges import DecideChallenge, Proof
+from centralbot.ports.driven.challenges import MAX_NOTES, DecideChallenge, Proof
 from centralbot.ports.driven.reports import StoredProof
 
 
@@ -29,6 +29,13 @@ class MemoryChallenges:
             passed = StoredProof(kind=proof.kind, evidence=proof.evidence, passed_at=state.now())
             state.proofs.setdefault((challenge_id, proof.kind), passed)
         return state.challenge(challenge_id)
+
+    async def note(
+        self, challenge_id: UUID, event: str, *, actor: str, detail: Mapping[str, str | int | bool | None]
+    ) -> None:
+        state, challenge = self._state, self._state.challenge(challenge_id)
+        if sum(known.challenge_id == challenge_id and known.event == event for known in state.audit) < MAX_NOTES:
+            audit(state, event, actor=actor, challenge=challenge, facts=detail)
 
     async def search(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
@@ -12,7 +12,7 @@ from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, AuditEvent
 from centralbot.domain.errors import NotFound
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
-from centralbot.ports.driven.challenges import DecideChallenge, Proof
+from centralbot.ports.driven.challenges import MAX_NOTES, DecideChallenge, Proof
 
 
 async def locked_facts(connection: Connection, challenge_id: UUID) -> ChallengeFacts:
@@ -67,6 +67,19 @@ class PostgresChallenges:
         challenge = await self._database.run(work)
         self._notify()
         return challenge
+
+    async def note(
+        self, challenge_id: UUID, event: str, *, actor: str, detail: Mapping[str, str | int | bool | None]
+    ) -> None:
+        parameters = {
+            "challenge_id": challenge_id,
+            "event": event,
+            "actor": actor,
+            "detail": codec.document(detail),
+            "most": MAX_NOTES,
+        }
+        if not await self._database.fetch(sql("note_challenge"), parameters):
+            raise NotFound(f"there is no challenge {challenge_id}")
 
     async def search(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +14,8 @@ from centralbot.domain.verdicts import ChallengeFacts
 
 DecideChallenge = Callable[[ChallengeFacts], Effects]
 DecideDue = Callable[[ChallengeFacts, int], Effects]
+
+MAX_NOTES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,16 @@ class Challenges(Protocol):
         """Lock the challenge, decide, write the effects and the proofs in one transaction; return it as it is then.
 
         Raises NotFound, and whatever ``decide`` raises, with nothing changed.
+        """
+        ...
+
+    async def note(
+        self, challenge_id: UUID, event: str, *, actor: str, detail: Mapping[str, str | int | bool | None]
+    ) -> None:
+        """Write one audit row about it that changes nothing. Raises NotFound.
+
+        After ``MAX_NOTES`` of the same ``event`` about one challenge no more are written: trying again and again
+        fills nothing.
         """
         ...
 
