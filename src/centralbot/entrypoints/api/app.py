@@ -15,12 +15,16 @@ from centralbot import __version__
 from centralbot.domain.errors import CentralbotError, Unavailable
 from centralbot.entrypoints import failures
 from centralbot.entrypoints.api.internal import Internal
-from centralbot.entrypoints.api.openapi import InternalPathsPlugin
+from centralbot.entrypoints.api.openapi import DescribedPathsPlugin
+from centralbot.entrypoints.api.operations import INTERNAL, SIGN_IN
+from centralbot.entrypoints.api.owner_operations import OWNER
 from centralbot.entrypoints.http import MIB, error_body, send_json
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
 from centralbot.ports.driven.admin import Health
 
 log = structlog.get_logger("centralbot.api")
+
+OPERATIONS = (*INTERNAL, *SIGN_IN, *OWNER)
 
 
 def build_app(
@@ -84,7 +88,7 @@ def build_app(
             title="centralbot",
             version=__version__,
             path="/schema",
-            render_plugins=[InternalPathsPlugin(path=["/", "/openapi.json"])],
+            render_plugins=[DescribedPathsPlugin(OPERATIONS, path=["/", "/openapi.json"])],
         ),
         exception_handlers=failures.HANDLERS,
         request_max_body_size=MIB,

@@ -79,6 +79,10 @@ class OwnerChallenges:
             logins=await names(self._reports, history),
         )
 
+    async def find(self, caller: Caller, challenge_id: UUID) -> Challenge:
+        """One challenge alone. Raises NotFound."""
+        return (await self._enter(caller, challenge_id))[0]
+
     async def exempt(self, caller: Caller, challenge_id: UUID) -> Challenge:
         """Let the author in. Raises NotFound, ChallengeNotPending."""
         await self._enter(caller, challenge_id)

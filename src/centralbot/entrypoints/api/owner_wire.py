@@ -1,0 +1,272 @@
+"""The owner API's wire format (contract section 5) and its way into domain values and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.effects import AuditEvent
+from centralbot.domain.errors import ValidationError
+from centralbot.domain.events import Actor, AuthorAssociation
+from centralbot.domain.policy import MAX_LABEL_CHARS, MAX_RULES_CHARS, MAX_WINDOW_S, MIN_WINDOW_S, Mode, RepoConfig
+from centralbot.ports.driven.admin import WhitelistEntry
+from centralbot.ports.driven.people import RepoRole
+from centralbot.ports.driving.configuring import MAX_EXTEND_S, MAX_RESOLVE, MAX_WHITELIST, MIN_EXTEND_S
+from centralbot.ports.driving.owner import AppStatus, AuditPage, OwnRepository
+from centralbot.ports.driving.owner_challenges import ChallengePage
+
+GitHubId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Login = Annotated[str, Meta(min_length=1, max_length=110)]
+
+
+class MeAnswer(Struct, gc=False):
+    github_user_id: int
+    github_login: str
+    via: str
+    """``session`` or ``bearer``."""
+
+
+class AppStatusAnswer(Struct, gc=False):
+    installed: bool
+    installation_id: int | None
+    installation_account_login: str | None
+    installation_account_type: str | None
+    repo_connected: bool
+
+
+class WireOwnRepository(Struct, gc=False):
+    repo_id: int
+    full_name: str
+    installation_id: int
+    role: RepoRole
+    mode: Mode
+    connected: bool
+
+
+class RepositoriesAnswer(Struct, gc=False):
+    repositories: list[WireOwnRepository]
+
+
+class ConfigBody(Struct, gc=False):
+    mode: Mode
+    draft_prs_gated: bool
+    window_s: Annotated[int, Meta(ge=MIN_WINDOW_S, le=MAX_WINDOW_S)]
+    verification: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(min_length=1, max_length=50)]
+    exempt_associations: Annotated[list[AuthorAssociation], Meta(max_length=len(AuthorAssociation))]
+    exempt_bots: bool
+    comment_on_exempt: bool
+    exempt_label: Annotated[str, Meta(max_length=MAX_LABEL_CHARS)] | UnsetType = UNSET
+    rules: Annotated[str, Meta(max_length=MAX_RULES_CHARS)] | UnsetType = UNSET
+
+
+class ConfigAnswer(Struct, gc=False):
+    mode: Mode
+    draft_prs_gated: bool
+    window_s: int
+    verification: list[str]
+    exempt_associations: list[AuthorAssociation]
+    exempt_bots: bool
+    comment_on_exempt: bool
+    exempt_label: str
+    rules: str
+    configured: bool
+    """Whether this is the repository's own configuration, or what is in force without one."""
+
+
+class WireAccount(Struct, gc=False):
+    github_user_id: GitHubId
+    github_login: Login
+
+
+class WhitelistBody(Struct, gc=False):
+    entries: Annotated[list[WireAccount], Meta(max_length=MAX_WHITELIST)]
+
+
+class WireEntry(Struct, gc=False):
+    github_user_id: int
+    github_login: str
+    added_at: datetime
+
+
+class WhitelistAnswer(Struct, gc=False):
+    entries: list[WireEntry]
+
+
+class LoginsBody(Struct, gc=False):
+    logins: Annotated[list[str], Meta(max_length=MAX_RESOLVE)]
+
+
+class LoginsAnswer(Struct, gc=False):
+    resolved: list[WireAccount]
+    unresolved: list[str]
+
+
+class ExtendBody(Struct, gc=False):
+    by_s: Annotated[int, Meta(ge=MIN_EXTEND_S, le=MAX_EXTEND_S)] | None = None
+
+
+class WireChallenge(Struct, gc=False):
+    id: UUID
+    repo_id: int
+    repo_full_name: str
+    pr_number: int
+    html_url: str
+    head_sha: str
+    author: WireAccount
+    mode: Mode
+    status: ChallengeStatus
+    reason: str | None
+    window_s: int
+    verification: list[str]
+    created_at: datetime
+    updated_at: datetime
+    deadline_at: datetime | None
+
+
+class ChallengesAnswer(Struct, gc=False):
+    challenges: list[WireChallenge]
+    next_cursor: UUID | None
+
+
+class WireEvent(Struct, gc=False):
+    id: UUID
+    at: datetime
+    event: str
+    actor: str
+    actor_login: str | None
+    sentence: str
+    pr_number: int | None
+    challenge_id: UUID | None
+    detail: dict[str, str | int | bool | None]
+
+
+class AuditAnswer(Struct, gc=False):
+    events: list[WireEvent]
+    next_cursor: UUID | None
+
+
+def config_of(body: ConfigBody, kept: RepoConfig) -> RepoConfig:
+    """The configuration that a PUT asks for; what it does not mention of the optional fields stays as it is kept.
+
+    Raises ValidationError.
+    """
+    if len(set(body.exempt_associations)) != len(body.exempt_associations):
+        raise ValidationError("exempt_associations: the same one is listed twice")
+    return RepoConfig(
+        mode=body.mode,
+        draft_prs_gated=body.draft_prs_gated,
+        window_s=body.window_s,
+        verification=tuple(body.verification),
+        exempt_associations=frozenset(body.exempt_associations),
+        exempt_bots=body.exempt_bots,
+        comment_on_exempt=body.comment_on_exempt,
+        exempt_label=kept.exempt_label if isinstance(body.exempt_label, UnsetType) else body.exempt_label,
+        rules=kept.rules if isinstance(body.rules, UnsetType) else body.rules,
+    )
+
+
+def config_answer(config: RepoConfig, *, configured: bool) -> ConfigAnswer:
+    return ConfigAnswer(
+        mode=config.mode,
+        draft_prs_gated=config.draft_prs_gated,
+        window_s=config.window_s,
+        verification=list(config.verification),
+        exempt_associations=sorted(config.exempt_associations),
+        exempt_bots=config.exempt_bots,
+        comment_on_exempt=config.comment_on_exempt,
+        exempt_label=config.exempt_label,
+        rules=config.rules,
+        configured=configured,
+    )
+
+
+def app_status_answer(status: AppStatus) -> AppStatusAnswer:
+    return AppStatusAnswer(
+        installed=status.installed,
+        installation_id=status.installation_id,
+        installation_account_login=status.account_login,
+        installation_account_type=status.account_type,
+        repo_connected=status.repo_connected,
+    )
+
+
+def repositories_answer(found: Sequence[OwnRepository]) -> RepositoriesAnswer:
+    return RepositoriesAnswer(
+        [
+            WireOwnRepository(
+                repo_id=it.access.repo_id,
+                full_name=it.access.full_name,
+                installation_id=it.access.installation_id,
+                role=it.access.role,
+                mode=it.mode,
+                connected=it.connected,
+            )
+            for it in found
+        ]
+    )
+
+
+def users(body: WhitelistBody) -> list[Actor]:
+    return [Actor(id=entry.github_user_id, login=entry.github_login) for entry in body.entries]
+
+
+def account(user: Actor) -> WireAccount:
+    return WireAccount(github_user_id=user.id, github_login=user.login)
+
+
+def whitelist_answer(entries: Sequence[WhitelistEntry]) -> WhitelistAnswer:
+    return WhitelistAnswer([WireEntry(it.user.id, it.user.login, it.added_at) for it in entries])
+
+
+def challenge_answer(it: Challenge) -> WireChallenge:
+    return WireChallenge(
+        id=it.id,
+        repo_id=it.repo_id,
+        repo_full_name=it.repo_full_name,
+        pr_number=it.pr_number,
+        html_url=it.html_url,
+        head_sha=it.head_sha,
+        author=WireAccount(it.author_id, it.author_login),
+        mode=it.mode,
+        status=it.status,
+        reason=it.reason,
+        window_s=it.window_s,
+        verification=list(it.verification),
+        created_at=it.created_at,
+        updated_at=it.updated_at,
+        deadline_at=it.deadline_at,
+    )
+
+
+def challenges_answer(page: ChallengePage) -> ChallengesAnswer:
+    return ChallengesAnswer([challenge_answer(it) for it in page.challenges], page.cursor)
+
+
+def event_answer(event: AuditEvent, logins: Mapping[int, str], sentence: str) -> WireEvent:
+    return WireEvent(
+        id=event.id,
+        at=event.at,
+        event=event.event,
+        actor=event.actor,
+        actor_login=login_of(event.actor, logins),
+        sentence=sentence,
+        pr_number=event.pr_number,
+        challenge_id=event.challenge_id,
+        detail=dict(event.detail),
+    )
+
+
+def audit_answer(page: AuditPage, sentences: Sequence[str]) -> AuditAnswer:
+    told = zip(page.events, sentences, strict=True)
+    return AuditAnswer([event_answer(event, page.logins, sentence) for event, sentence in told], page.cursor)
+
+
+def login_of(actor: str, logins: Mapping[int, str]) -> str | None:
+    """The login of the person that an audit row names, where it is known."""
+    scheme, _, number = actor.partition(":")
+    return logins.get(int(number)) if scheme == "github" and number.isascii() and number.isdigit() else None
