@@ -132,6 +132,20 @@ async def test_every_field_of_a_pull_request_event_arrives(backend: Backend) -> 
     assert challenge.event_at == event.updated_at
 
 
+async def test_labels_arrive(backend: Backend) -> None:
+    """Those that a pull request has, and the one that an event is about."""
+    async with backend.client() as client:
+        await client.installation(an_installation_event("created", 999))
+        opened = await client.pull_request(a_pull_request_event(number=1, labels=("bug", "centralbot:exempt")))
+        await client.pull_request(a_pull_request_event(number=2, labels=("bug",)))
+        labeled = await client.pull_request(
+            a_pull_request_event("labeled", number=2, labels=("bug",), label="Centralbot:exempt", sender=MAINTAINER)
+        )
+    for outcome in (opened, labeled):
+        assert outcome.challenge_id is not None
+        assert (await backend.store.challenges.get(outcome.challenge_id)).reason == "EXEMPT_LABEL"
+
+
 async def test_a_complete_list_drops_what_it_does_not_name(backend: Backend) -> None:
     """``repositories_complete`` and the account's details travel with an installation event."""
     async with backend.client() as client:

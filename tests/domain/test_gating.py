@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from centralbot.domain.challenge import ChallengeStatus
-from centralbot.domain.effects import NOTHING, CancelActions
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.effects import NOTHING, CancelActions, Effects
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import Gate, GateFacts, Reason, decide
 from centralbot.domain.installation import InstallationStatus
@@ -24,6 +28,8 @@ from tests.builders import (
 GATE = a_gate()
 PENDING = a_challenge()
 E = a_pull_request_event
+LABEL = "centralbot:exempt"
+UNLABELED = a_config(exempt_label="")
 UNGATED = a_config(draft_prs_gated=False)
 
 
@@ -31,6 +37,16 @@ UNGATED = a_config(draft_prs_gated=False)
     ("event", "facts", "reason"),
     [
         (E("edited"), gate_facts(installation=None), Reason.IRRELEVANT_ACTION),
+        (E("labeled"), gate_facts(challenge=PENDING), Reason.IRRELEVANT_ACTION),
+        (E("labeled", label="bug"), gate_facts(challenge=PENDING), Reason.IRRELEVANT_ACTION),
+        (E("labeled", label="bug", labels=(LABEL,)), gate_facts(challenge=PENDING), Reason.IRRELEVANT_ACTION),
+        (E("labeled", label=""), gate_facts(config=UNLABELED, challenge=PENDING), Reason.IRRELEVANT_ACTION),
+        (E("labeled", label=LABEL), gate_facts(config=a_config(exempt_label="x")), Reason.IRRELEVANT_ACTION),
+        (E("labeled", label=LABEL), gate_facts(installation=None), Reason.INSTALLATION_NOT_ACTIVE),
+        (E("labeled", label=LABEL), gate_facts(config=None), Reason.MODE_OFF),
+        (E("labeled", label=LABEL, seconds=5), gate_facts(challenge=PENDING, last_closed_at=at(5)), Reason.STALE),
+        (E("labeled", label=LABEL, is_draft=True), gate_facts(config=UNGATED), Reason.DRAFT_NOT_GATED),
+        (E("unlabeled", label=LABEL), gate_facts(challenge=PENDING), Reason.IRRELEVANT_ACTION),
         (E(), gate_facts(installation=None, repository_active=False), Reason.INSTALLATION_NOT_ACTIVE),
         (E(), gate_facts(installation=InstallationStatus.SUSPENDED), Reason.INSTALLATION_NOT_ACTIVE),
         (E(), gate_facts(installation=InstallationStatus.DELETED), Reason.INSTALLATION_NOT_ACTIVE),
@@ -59,6 +75,28 @@ def test_what_is_ignored_says_why_and_changes_nothing(
     ("event", "facts", "reason"),
     [
         (E("closed"), gate_facts(challenge=PENDING), Reason.CLOSED),
+        (E("closed", merged=True), gate_facts(challenge=PENDING), Reason.MERGED),
+        (E("labeled", label=LABEL), gate_facts(challenge=PENDING), Reason.EXEMPT),
+        (E("labeled", label=LABEL.upper()), gate_facts(challenge=PENDING), Reason.EXEMPT),
+        (E("labeled", label=LABEL, seconds=-5), gate_facts(challenge=PENDING), Reason.EXEMPT),
+        (E("labeled", label=LABEL, is_draft=True), gate_facts(challenge=PENDING), Reason.EXEMPT),
+        (E("labeled", label=LABEL), gate_facts(), Reason.EXEMPT),
+        (E("labeled", label=LABEL), gate_facts(challenge=a_challenge(ChallengeStatus.CANCELED)), Reason.EXEMPT),
+        (
+            E("labeled", label=LABEL),
+            gate_facts(challenge=a_challenge(ChallengeStatus.VERIFIED)),
+            Reason.ALREADY_VERIFIED,
+        ),
+        (E("labeled", label=LABEL), gate_facts(challenge=a_challenge(ChallengeStatus.EXEMPT)), Reason.ALREADY_EXEMPT),
+        (
+            E("labeled", label=LABEL),
+            gate_facts(challenge=a_challenge(ChallengeStatus.TIMED_OUT_CLOSED), whitelisted=True),
+            Reason.ALREADY_TIMED_OUT,
+        ),
+        (E("opened", labels=("bug", "Centralbot:Exempt")), gate_facts(), Reason.EXEMPT),
+        (E("opened", labels=("bug", "")), gate_facts(config=UNLABELED), Reason.CHALLENGED),
+        (E("synchronize", labels=(LABEL,)), gate_facts(challenge=PENDING), Reason.EXEMPT),
+        (E("opened", label=LABEL), gate_facts(), Reason.CHALLENGED),
         (E("converted_to_draft"), gate_facts(config=UNGATED, challenge=PENDING), Reason.DRAFTED),
         (E("converted_to_draft"), gate_facts(challenge=PENDING), Reason.ALREADY_PENDING),
         (E("opened"), gate_facts(whitelisted=True), Reason.EXEMPT),
@@ -97,6 +135,9 @@ def test_what_is_accepted_says_why(event: PullRequestEvent, facts: GateFacts, re
         ({"author_type": UserType.BOT}, True, a_config(exempt_bots=False), Exemption.WHITELISTED),
         ({"author_association": AuthorAssociation.OWNER}, True, a_config(), Exemption.WHITELISTED),
         ({"author_association": AuthorAssociation.OWNER}, False, a_config(), Exemption.ASSOCIATION),
+        ({"author_association": AuthorAssociation.OWNER, "labels": (LABEL,)}, False, a_config(), Exemption.ASSOCIATION),
+        ({"action": "reopened", "sender": MAINTAINER, "labels": (LABEL,)}, False, a_config(), Exemption.LABELED),
+        ({"labels": (LABEL,)}, True, a_config(), Exemption.WHITELISTED),
     ],
 )
 def test_the_first_exemption_counts(
@@ -153,3 +194,69 @@ def test_whoever_follows_a_time_out_is_not_met_by_its_close(
     decision = decide(GATE, event, gate_facts(challenge=old, whitelisted=whitelisted))
     assert decision.reason == reason
     assert decision.effects.cancel_actions == CancelActions.of(old, "CHALLENGE_REPLACED")
+
+
+def test_a_label_after_the_time_ran_out_stops_the_close_and_makes_nothing_new() -> None:
+    """The late pass, which reopens, stays possible; a maintainer who wants it open reopens it, which exempts."""
+    old = a_challenge(ChallengeStatus.TIMED_OUT_CLOSED)
+    decision = decide(GATE, E("labeled", label=LABEL, sender=MAINTAINER), gate_facts(challenge=old))
+    assert decision.effects == Effects(cancel_actions=CancelActions.of(old, "LABELED"))
+    assert decision.challenge_id == old.id
+
+
+def test_a_label_on_a_pending_challenge_says_so_on_the_pull_request_and_who_in_the_audit() -> None:
+    """Its one gate comment is rewritten; what was queued goes."""
+    effects = decide(GATE, E("labeled", label=LABEL, sender=MAINTAINER), gate_facts(challenge=PENDING)).effects
+    assert effects.changed is not None
+    assert (effects.changed.challenge.status, effects.changed.challenge.reason) == (
+        ChallengeStatus.EXEMPT,
+        Exemption.LABELED,
+    )
+    (comment,) = effects.actions
+    assert comment.marker == f"centralbot:gate:{PENDING.id}"
+    assert "by a maintainer, who labeled this pull request" in comment.markdown
+    (audit,) = effects.audit
+    assert (audit.event, audit.actor, audit.detail["why"]) == ("challenge.exempted", "github:3003", "EXEMPT_LABEL")
+
+
+def test_shadow_says_nothing_of_a_label() -> None:
+    """It decides and records."""
+    pending = a_challenge(mode=Mode.SHADOW, deadline_at=at(60))
+    event = E("labeled", label=LABEL, sender=MAINTAINER)
+    effects = decide(GATE, event, gate_facts(config=a_config(Mode.SHADOW), challenge=pending)).effects
+    assert (effects.changed is not None, effects.actions) == (True, ())
+
+
+labels = st.text(max_size=60) | st.sampled_from([LABEL, LABEL.upper(), "bug", ""])
+configs = st.builds(
+    a_config, mode=st.sampled_from([Mode.ENFORCE, Mode.SHADOW]), exempt_label=labels, draft_prs_gated=st.booleans()
+)
+currents = st.none() | st.builds(a_challenge, st.sampled_from(ChallengeStatus))
+
+
+@given(config=configs, label=labels, others=st.lists(labels, max_size=3), current=currents)
+def test_labeling_never_asks_anybody(
+    config: RepoConfig, label: str, others: list[str], current: Challenge | None
+) -> None:
+    """Whatever the label and the configuration: nobody is challenged or closed for it, and what ended stays ended."""
+    event = E("labeled", label=label, labels=tuple(others))
+    decision = decide(GATE, event, gate_facts(config=config, challenge=current))
+    effects = decision.effects
+    assert decision.reason not in (Reason.CHALLENGED, Reason.ALREADY_PENDING)
+    assert effects.created is None or effects.created.status is ChallengeStatus.EXEMPT
+    if current is not None and current.status is not ChallengeStatus.PENDING:
+        assert effects.changed is None
+    if label.casefold() != config.exempt_label.casefold() or not label:
+        assert (decision.reason, effects) == (Reason.IRRELEVANT_ACTION, NOTHING)
+
+
+@given(label=st.text("aZ:-", min_size=1), others=st.lists(labels, max_size=3))
+def test_the_label_exempts_before_and_after(label: str, others: list[str]) -> None:
+    """Opened with it, or labeled later, in any case: the same end."""
+    facts = gate_facts(config=a_config(exempt_label=label))
+    opened = decide(GATE, E(labels=(*others, label.swapcase())), facts)
+    later = decide(GATE, E("labeled", label=label.swapcase()), replace(facts, challenge=PENDING))
+    assert opened.effects.created is not None
+    assert later.effects.changed is not None
+    ends = [(one.status, one.reason) for one in (opened.effects.created, later.effects.changed.challenge)]
+    assert ends == [(ChallengeStatus.EXEMPT, Exemption.LABELED)] * 2

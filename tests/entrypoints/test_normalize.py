@@ -56,6 +56,7 @@ def pull_request(action: str, **fields: Any) -> PullRequestEvent:
         "author_type": UserType.USER,
         "author_association": AuthorAssociation.OWNER,
         "merged": False,
+        "labels": ("bug",),
         "updated_at": datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         "sender": CODERTOCAT,
     }
@@ -77,6 +78,12 @@ def later(action: str, **fields: Any) -> PullRequestEvent:
         later("ready_for_review"),
         later("converted_to_draft", is_draft=True),
         later("closed"),
+        pull_request(
+            "labeled",
+            label="bug",
+            event_time=datetime(2019, 5, 15, 15, 20, 35, tzinfo=UTC),
+            updated_at=datetime(2019, 5, 15, 15, 20, 35, tzinfo=UTC),
+        ),
     ],
     ids=lambda event: event.action,
 )
@@ -143,7 +150,6 @@ def test_repository_payloads(action: str) -> None:
     [
         ("ping", "ping", Ignored(action="", reason="PING")),
         ("check_run", "ping", Ignored(action="", reason="UNKNOWN_EVENT")),
-        ("pull_request", "pull_request.labeled", Ignored(action="labeled", reason="IRRELEVANT_ACTION")),
         (
             "pull_request",
             "pull_request.opened.without-installation",
@@ -177,6 +183,30 @@ def test_a_bot_is_known_as_one() -> None:
     content["pull_request"]["user"] = {"id": 49699333, "login": "dependabot[bot]", "type": "Bot"}
     author = Actor(id=49699333, login="dependabot[bot]")
     assert read("pull_request", content) == pull_request("opened", author=author, author_type=UserType.BOT)
+
+
+@pytest.mark.parametrize("label", [None, {"name": None}, {"name": ""}, {"name": "x" * 257}])
+def test_a_label_without_a_usable_name_is_ignored(label: dict[str, Any] | None) -> None:
+    """It can be nobody's exemption."""
+    content = payload("pull_request.labeled")
+    content["label"] = label
+    assert read("pull_request", content) == Ignored(action="labeled", reason="IRRELEVANT_ACTION")
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (None, ()),
+        ([], ()),
+        ([{"name": "a"}, {"name": None}, {"name": "b c"}], ("a", "b c")),
+        ([{"name": str(i)} for i in range(2000)], tuple(map(str, range(1000)))),
+    ],
+)
+def test_labels_are_their_names(labels: list[dict[str, Any]] | None, expected: tuple[str, ...]) -> None:
+    """As many as the backend takes."""
+    content = payload("pull_request.opened")
+    content["pull_request"]["labels"] = labels
+    assert read("pull_request", content) == pull_request("opened", labels=expected)
 
 
 def test_new_words_of_github_are_no_errors() -> None:

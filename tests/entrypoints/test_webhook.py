@@ -52,6 +52,7 @@ class Bot:
         self.metrics = WorkerMetrics()
         self.errors: list[Exception] = []
         self.taken: list[PullRequestEvent | InstallationEvent] = []
+        self.answers = IngestStatus.ACCEPTED
         self.problems: list[str] = []
         self.is_stopping = False
         self.skew_s: float | None = None
@@ -80,7 +81,7 @@ class Bot:
 
     async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
         self._take(event)
-        return PullRequestOutcome(status=IngestStatus.ACCEPTED, challenge_id=None, enqueued_actions=1, reason="")
+        return PullRequestOutcome(status=self.answers, challenge_id=None, enqueued_actions=1, reason="")
 
     async def installation(self, event: InstallationEvent) -> InstallationOutcome:
         self._take(event)
@@ -157,7 +158,6 @@ async def test_an_installation_brings_its_full_list(bot: Bot) -> None:
     [
         ("ping", "ping"),
         ("star", "ping"),
-        ("pull_request", "pull_request.labeled"),
         ("pull_request", "pull_request.opened.without-installation"),
     ],
 )
@@ -169,6 +169,25 @@ async def test_what_does_not_matter_is_ignored_and_counted(bot: Bot, event: str,
     labels = {"star": ("other", "other"), "ping": ("ping", "")}.get(event)
     labels = labels or ("pull_request", "opened" if "installation" in name else "other")
     assert await bot.counted(*labels, "ignored") == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "counted"),
+    [
+        (IngestStatus.ACCEPTED, (200, {"status": "ok", "ingest_status": "ACCEPTED"}), "ACCEPTED"),
+        (IngestStatus.DUPLICATE, (200, {"status": "ok", "ingest_status": "DUPLICATE"}), "DUPLICATE"),
+        (IngestStatus.IGNORED, (202, {"status": "ignored"}), "ignored"),
+    ],
+)
+async def test_only_the_backend_knows_which_label_matters(
+    bot: Bot, answers: IngestStatus, expected: tuple[int, Any], counted: str
+) -> None:
+    """Any label is forwarded; one that is not the repository's own is nothing to do."""
+    bot.answers = answers
+    body = (PAYLOADS / "pull_request.labeled.json").read_bytes()
+    assert await bot.post(body, headers(body)) == expected
+    assert [event.label for event in bot.taken if isinstance(event, PullRequestEvent)] == ["bug"]
+    assert await bot.counted("pull_request", "labeled", counted) == 1
 
 
 @pytest.mark.parametrize("secret", [OLD, NEW])

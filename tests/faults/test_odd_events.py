@@ -82,7 +82,7 @@ async def test_the_log_says_why_nothing_happened(api: Api, log_lines: io.StringI
     """Fault 31: one line for each delivery, exempt or ignored, with its reason."""
     await api.bot.pull_request(opened(1, pull_request={"user": {"id": 10137, "login": "ghost"}}))
     await api.bot.pull_request(opened(2, pull_request={"user": {"id": 8, "login": "x[bot]", "type": "Bot"}}))
-    await api.bot.pull_request(opened(3, action="labeled"))
+    await api.bot.pull_request(opened(3, action="labeled", label="bug"))
     lines = [json.loads(line) for line in log_lines.getvalue().splitlines()]
     taken = [(line["pr_number"], line["status"], line["reason"]) for line in lines if line["event"] == "delivery.taken"]
     assert taken == [

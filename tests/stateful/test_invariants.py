@@ -23,6 +23,7 @@ from tests.contracts.adapters import open_memory
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
 CLOSE, UPSERT = ActionType.CLOSE_PR_WITH_COMMENT, ActionType.UPSERT_PR_COMMENT
+LABEL = "centralbot:exempt"
 LET_IN = (ChallengeStatus.VERIFIED, ChallengeStatus.EXEMPT, ChallengeStatus.CANCELED)
 
 
@@ -38,6 +39,11 @@ class World:
     async def github(self, action: str, sender: Actor | None = None, late: int = 0) -> None:
         self.seconds += 10
         await self.store.take(a_pull_request_event(action, seconds=self.seconds - late, sender=sender))
+
+    async def label(self, late: int = 0) -> None:
+        self.seconds += 10
+        event = a_pull_request_event("labeled", seconds=self.seconds - late, sender=MAINTAINER, label=LABEL)
+        await self.store.take(event)
 
     async def claim(self) -> None:
         for action in await self.store.claim():
@@ -94,6 +100,8 @@ STEPS: list[tuple[object, ...]] = [
     ("github", "reopened", AUTHOR, 15),
     ("github", "closed"),
     ("github", "closed", None, 15),
+    ("label",),
+    ("label", 25),
     *[("claim",)] * 4,
     *[("settle", Outcome.SUCCEEDED)] * 3,
     *[("settle", outcome) for outcome in Outcome],

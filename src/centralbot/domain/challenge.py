@@ -15,8 +15,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from centralbot.domain.errors import ChallengeNotPending, IllegalTransition
+from centralbot.domain.events import PullRequestEvent
 from centralbot.domain.machine import Table, step
-from centralbot.domain.policy import Mode
+from centralbot.domain.policy import Mode, RepoConfig
 
 
 class ChallengeStatus(StrEnum):
@@ -92,6 +93,32 @@ class Challenge:
     @property
     def is_shadow(self) -> bool:
         return self.mode is Mode.SHADOW
+
+
+def made(
+    event: PullRequestEvent, config: RepoConfig, *, challenge_id: UUID, now: datetime, exempt: str | None = None
+) -> Challenge:
+    """The challenge of a pull request, not yet noticed; ``exempt`` says why its author need not pass."""
+    return Challenge(
+        id=challenge_id,
+        installation_id=event.installation_id,
+        repo_id=event.repository.id,
+        repo_full_name=event.repository.full_name,
+        pr_number=event.number,
+        pull_request_id=event.pull_request_id,
+        html_url=event.html_url,
+        author_id=event.author.id,
+        author_login=event.author.login,
+        head_sha=event.head_sha,
+        mode=config.mode,
+        window_s=config.window_s,
+        verification=config.verification,
+        status=S.PENDING if exempt is None else S.EXEMPT,
+        reason=exempt,
+        event_at=event.at,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def transition(challenge: Challenge, event: ChallengeEvent, *, reason: str, now: datetime) -> Challenge:

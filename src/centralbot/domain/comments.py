@@ -94,6 +94,7 @@ _EXEMPT = {
     Exemption.GHOST: "is a deleted account",
     Exemption.WHITELISTED: "is on this repository's whitelist",
     Exemption.ASSOCIATION: "belongs to this repository",
+    Exemption.LABELED: "was let in by a maintainer, who labeled this pull request",
     Exemption.MAINTAINER_REOPENED: "was let in by a maintainer, who reopened this pull request",
     Exemption.MAINTAINER: "was let in by a maintainer",
 }

@@ -76,7 +76,10 @@ class RepositoryRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestEvent:
-    """One delivery about one pull request. ``updated_at`` is the PR's own clock, the best order that GitHub gives."""
+    """One delivery about one pull request. ``updated_at`` is the PR's own clock, the best order that GitHub gives.
+
+    ``labels`` are the names of those that it has, ``label`` the one that ``labeled`` is about.
+    """
 
     delivery_id: str
     event_time: datetime
@@ -94,6 +97,8 @@ class PullRequestEvent:
     merged: bool | None = None
     updated_at: datetime | None = None
     sender: Actor | None = None
+    labels: tuple[str, ...] = ()
+    label: str | None = None
 
     @property
     def at(self) -> datetime:

@@ -13,14 +13,17 @@ from enum import StrEnum
 from uuid import UUID
 
 from centralbot.domain import comments
-from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, transition
+from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, made, transition
 from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions, ChallengeChange, Effects
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import ActionReason, ActionType, NewAction
-from centralbot.domain.policy import Exemption, Mode, RepoConfig, exemption
+from centralbot.domain.policy import Exemption, Mode, RepoConfig, exemption, is_bot, is_exempt_label
 
-RELEVANT_ACTIONS = frozenset({"opened", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "closed"})
+RELEVANT_ACTIONS = frozenset(
+    {"opened", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "closed", "labeled"}
+)
+"""``labeled`` is relevant only with the repository's own label, which the backend alone knows."""
 
 
 class Reason(StrEnum):
@@ -80,25 +83,29 @@ class Decision:
 
 
 def decide(gate: Gate, event: PullRequestEvent, facts: GateFacts) -> Decision:
-    """Decide one pull request event (contract section 3.1). Pure: calling it again changes nothing but the ids."""
-    if event.action not in RELEVANT_ACTIONS:
+    """Decide one pull request event (contract section 3.1). Pure: calling it again changes nothing but the ids.
+
+    The repository's label exempts whatever is pending or unknown. After a time-out it only stops a close that is still
+    queued: it makes no new challenge, so that a late pass still reopens, and a maintainer's own reopen exempts.
+    """
+    config = facts.config or gate.defaults
+    if event.action not in RELEVANT_ACTIONS or (event.action == "labeled" and not is_exempt_label(event.label, config)):
         return _ignored(Reason.IRRELEVANT_ACTION)
     if facts.installation is not InstallationStatus.ACTIVE:
         return _ignored(Reason.INSTALLATION_NOT_ACTIVE)
     if not facts.repository_active:
         return _ignored(Reason.REPOSITORY_NOT_ACTIVE)
-    config = facts.config or gate.defaults
     if config.mode is Mode.OFF:
         return _ignored(Reason.MODE_OFF)
     if event.action == "closed":
         if event.merged:
-            return _cancel(gate, event, facts, CancelReason.PR_MERGED, Reason.MERGED)
-        return _cancel(gate, event, facts, CancelReason.PR_CLOSED, Reason.CLOSED)
+            return _cancel(gate, event, facts, config, CancelReason.PR_MERGED, Reason.MERGED)
+        return _cancel(gate, event, facts, config, CancelReason.PR_CLOSED, Reason.CLOSED)
     if _is_stale(event, facts):
         return _ignored(Reason.STALE)
     if not config.draft_prs_gated:
         if event.action == "converted_to_draft":
-            return _cancel(gate, event, facts, CancelReason.DRAFTED, Reason.DRAFTED)
+            return _cancel(gate, event, facts, config, CancelReason.DRAFTED, Reason.DRAFTED)
         if event.is_draft:
             return _ignored(Reason.DRAFT_NOT_GATED)
     return _gate(gate, event, facts, config)
@@ -111,6 +118,11 @@ def _gate(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoCon
             return _no_op(Reason.ALREADY_VERIFIED, current)
         if current.status is ChallengeStatus.EXEMPT:
             return _no_op(Reason.ALREADY_EXEMPT, current)
+        if current.status is ChallengeStatus.TIMED_OUT_CLOSED and event.action == "labeled":
+            # Nothing new, so that a late pass still reopens; but a close that is only queued is not what they want.
+            return _no_op(
+                Reason.ALREADY_TIMED_OUT, current, Effects(cancel_actions=CancelActions.of(current, "LABELED"))
+            )
     why = exemption(event, config, whitelisted=facts.whitelisted)
     if why is not None:
         return _exempt(gate, event, facts, config, why)
@@ -120,13 +132,13 @@ def _gate(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoCon
         if current.status is ChallengeStatus.TIMED_OUT_CLOSED and event.action != "reopened":
             # Only a reopen makes a timed-out pull request new; anything else is late or about to meet its close.
             return _no_op(Reason.ALREADY_TIMED_OUT, current)
-    challenge = _new_challenge(gate, event, facts, config, ChallengeStatus.PENDING, None)
+    challenge = made(event, config, challenge_id=gate.new_id(), now=facts.now)
     actions: tuple[NewAction, ...] = ()
     if not challenge.is_shadow:
         actions = (gate_comment(gate, challenge),)
     else:  # nobody is told anything, so the clock of what would have happened starts here
         challenge = replace(challenge, deadline_at=facts.now + timedelta(seconds=challenge.window_s))
-    audit = _audit(gate, event, facts, "challenge.created", challenge.id, mode=config.mode.value)
+    audit = _audit(gate, event, facts, config, "challenge.created", challenge.id, window_s=challenge.window_s)
     effects = Effects(created=challenge, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.CHALLENGED, challenge_id=challenge.id, effects=effects)
 
@@ -142,14 +154,14 @@ def _exempt(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoC
             changed=ChallengeChange(expected=current.status, challenge=after),
             cancel_actions=CancelActions.of(current, "CHALLENGE_EXEMPT"),
             actions=actions,
-            audit=(_audit(gate, event, facts, "challenge.exempted", after.id, why=why.value),),
+            audit=(_audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.value, was="PENDING"),),
         )
     else:
-        after = _new_challenge(gate, event, facts, config, ChallengeStatus.EXEMPT, why)
+        after = made(event, config, challenge_id=gate.new_id(), now=facts.now, exempt=why)
         # A whitelisted author is told that the list worked; bots and members pass without noise.
         if config.comment_on_exempt and why is Exemption.WHITELISTED and not after.is_shadow:
             actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
-        audit = _audit(gate, event, facts, "challenge.exempted", after.id, why=why.value)
+        audit = _audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.value)
         effects = Effects(created=after, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.EXEMPT, challenge_id=after.id, effects=effects)
 
@@ -161,7 +173,9 @@ def _replaced(current: Challenge | None) -> CancelActions | None:
     return CancelActions.of(current, "CHALLENGE_REPLACED")
 
 
-def _cancel(gate: Gate, event: PullRequestEvent, facts: GateFacts, why: CancelReason, reason: Reason) -> Decision:
+def _cancel(
+    gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: CancelReason, reason: Reason
+) -> Decision:
     current = facts.challenge
     if current is None or current.status not in (ChallengeStatus.PENDING, ChallengeStatus.TIMED_OUT_CLOSED):
         return _ignored(Reason.NOTHING_PENDING)
@@ -180,7 +194,7 @@ def _cancel(gate: Gate, event: PullRequestEvent, facts: GateFacts, why: CancelRe
         changed=ChallengeChange(expected=current.status, challenge=after),
         cancel_actions=cancel,
         actions=actions,
-        audit=(_audit(gate, event, facts, "challenge.canceled", after.id, why=why.value),),
+        audit=(_audit(gate, event, facts, config, "challenge.canceled", after.id, why=why.value),),
     )
     return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=after.id, effects=effects)
 
@@ -208,36 +222,6 @@ def _still_pending(event: PullRequestEvent, current: Challenge) -> Decision:
     )
 
 
-def _new_challenge(
-    gate: Gate,
-    event: PullRequestEvent,
-    facts: GateFacts,
-    config: RepoConfig,
-    status: ChallengeStatus,
-    reason: str | None,
-) -> Challenge:
-    return Challenge(
-        id=gate.new_id(),
-        installation_id=event.installation_id,
-        repo_id=event.repository.id,
-        repo_full_name=event.repository.full_name,
-        pr_number=event.number,
-        pull_request_id=event.pull_request_id,
-        html_url=event.html_url,
-        author_id=event.author.id,
-        author_login=event.author.login,
-        head_sha=event.head_sha,
-        mode=config.mode,
-        window_s=config.window_s,
-        verification=config.verification,
-        status=status,
-        reason=reason,
-        event_at=event.at,
-        created_at=facts.now,
-        updated_at=facts.now,
-    )
-
-
 def gate_comment(
     gate: Gate,
     challenge: Challenge,
@@ -261,9 +245,16 @@ def gate_comment(
 
 
 def _audit(
-    gate: Gate, event: PullRequestEvent, facts: GateFacts, what: str, challenge_id: UUID, **detail: str
+    gate: Gate,
+    event: PullRequestEvent,
+    facts: GateFacts,
+    config: RepoConfig,
+    what: str,
+    challenge_id: UUID,
+    **detail: str | int,
 ) -> AuditEvent:
-    sender = event.sender
+    """What was done and what it was decided on, so that it can be explained (:mod:`centralbot.domain.trace`)."""
+    sender, association = event.sender, event.author_association
     return AuditEvent(
         id=gate.new_id(),
         at=facts.now,
@@ -273,7 +264,15 @@ def _audit(
         repo_id=event.repository.id,
         pr_number=event.number,
         challenge_id=challenge_id,
-        detail={"action": event.action, "delivery_id": event.delivery_id, **detail},
+        detail={
+            "action": event.action,
+            "delivery_id": event.delivery_id,
+            "mode": config.mode.value,
+            "association": None if association is None else association.value,
+            "bot": is_bot(event),
+            "draft": event.is_draft,
+            **detail,
+        },
     )
 
 
@@ -281,5 +280,5 @@ def _ignored(reason: Reason) -> Decision:
     return Decision(status=IngestStatus.IGNORED, reason=reason)
 
 
-def _no_op(reason: Reason, challenge: Challenge) -> Decision:
-    return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=challenge.id)
+def _no_op(reason: Reason, challenge: Challenge, effects: Effects = NOTHING) -> Decision:
+    return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=challenge.id, effects=effects)

@@ -90,6 +90,7 @@ class Exemption(StrEnum):
     GHOST = "GHOST_AUTHOR"
     WHITELISTED = "WHITELISTED"
     ASSOCIATION = "EXEMPT_ASSOCIATION"
+    LABELED = "EXEMPT_LABEL"
     MAINTAINER_REOPENED = "MAINTAINER_REOPENED"
     MAINTAINER = "MAINTAINER"
 
@@ -97,6 +98,11 @@ class Exemption(StrEnum):
 def is_bot(event: PullRequestEvent) -> bool:
     """A bot by GitHub's own word, or by the suffix that GitHub reserves for App accounts."""
     return event.author_type is UserType.BOT or event.author.login.endswith("[bot]")
+
+
+def is_exempt_label(label: str | None, config: RepoConfig) -> bool:
+    """Whether this is the label that exempts; in any case, as GitHub compares labels."""
+    return bool(config.exempt_label) and label is not None and label.casefold() == config.exempt_label.casefold()
 
 
 def exemption(event: PullRequestEvent, config: RepoConfig, *, whitelisted: bool) -> Exemption | None:
@@ -109,6 +115,9 @@ def exemption(event: PullRequestEvent, config: RepoConfig, *, whitelisted: bool)
         return Exemption.WHITELISTED
     if event.author_association in config.exempt_associations:
         return Exemption.ASSOCIATION
+    labels = (*event.labels, event.label) if event.action == "labeled" else event.labels
+    if any(is_exempt_label(label, config) for label in labels):
+        return Exemption.LABELED
     if event.action == "reopened" and event.sender is not None and event.sender.id != event.author.id:
         return Exemption.MAINTAINER_REOPENED
     return None

@@ -79,6 +79,22 @@ async def test_what_is_no_business_of_ours_is_ignored(api: Api) -> None:
     assert await api.statuses() == []
 
 
+async def test_the_repositorys_label_exempts(api: Api) -> None:
+    """On a pending challenge, at the opening, in any case; another label does nothing."""
+    pending = await take(api, 1)
+    assert await take(api, 1, action="labeled", label="bug", pull_request={"labels": ["bug"]}) == NOTHING
+    labeled = await take(api, 1, action="labeled", label="Centralbot:EXEMPT", sender={"id": 3003, "login": "m"})
+    assert labeled == {"ingest_status": "ACCEPTED", "challenge_id": pending["challenge_id"], "enqueued_actions": 1}
+    opened = await take(api, 2, label=None, pull_request={"labels": ["centralbot:exempt"]})
+    assert (opened["ingest_status"], opened["enqueued_actions"]) == ("ACCEPTED", 0)
+    assert (await take(api, 3, pull_request={"labels": None}))["enqueued_actions"] == 1
+    assert await api.statuses() == [
+        (1, "UPSERT_PR_COMMENT", "CANCELED"),
+        (1, "UPSERT_PR_COMMENT", "PENDING"),
+        (3, "UPSERT_PR_COMMENT", "PENDING"),
+    ]
+
+
 async def test_a_repository_without_a_configuration_takes_the_default_mode(database: str) -> None:
     """Which is off, unless the operator says otherwise."""
     async with serving(database, default_mode="off") as api:

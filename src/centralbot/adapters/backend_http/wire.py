@@ -36,6 +36,7 @@ class _PullRequest(_Out):
     author_association: str | None = None
     merged: bool | None = None
     updated_at: datetime | None = None
+    labels: tuple[str, ...] = ()
 
 
 class _PullRequestEvent(_Out):
@@ -46,6 +47,7 @@ class _PullRequestEvent(_Out):
     repository: RepositoryRef
     pull_request: _PullRequest
     sender: Actor | None = None
+    label: str | None = None
 
 
 class _Installation(_Out):
@@ -158,6 +160,7 @@ def pull_request_body(event: PullRequestEvent) -> bytes:
         author_association=event.author_association,
         merged=event.merged,
         updated_at=event.updated_at,
+        labels=event.labels,
     )
     return _encode(
         _PullRequestEvent(
@@ -168,6 +171,7 @@ def pull_request_body(event: PullRequestEvent) -> bytes:
             repository=event.repository,
             pull_request=pull_request,
             sender=event.sender,
+            label=event.label,
         )
     )
 

@@ -29,6 +29,7 @@ WorkerId = Annotated[str, Meta(min_length=1, max_length=128)]
 Time = Annotated[datetime, Meta(tz=True)]
 Login = Annotated[str, Meta(min_length=1, max_length=256)]
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Label = Annotated[str, Meta(min_length=1, max_length=256)]
 Word = Annotated[str, Meta(min_length=1, max_length=128)]
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 
@@ -59,6 +60,7 @@ class WirePullRequest(Struct, gc=False):
     author_association: AuthorAssociation | None = None
     merged: bool | None = None
     updated_at: Time | None = None
+    labels: Annotated[list[Label], Meta(max_length=1000)] | None = None
 
 
 class PullRequestRequest(Struct, gc=False):
@@ -69,6 +71,7 @@ class PullRequestRequest(Struct, gc=False):
     repository: WireRepository
     pull_request: WirePullRequest
     sender: WireSender | None = None
+    label: Label | None = None
 
 
 class WireInstallation(Struct, gc=False):
@@ -183,6 +186,8 @@ def pull_request_event(body: PullRequestRequest) -> PullRequestEvent:
         merged=pull.merged,
         updated_at=None if updated_at is None else _utc(updated_at, "pull_request.updated_at"),
         sender=None if sender is None else Actor(id=sender.id, login=sender.login),
+        labels=tuple(pull.labels or ()),
+        label=body.label,
     )
 
 

@@ -29,6 +29,9 @@ from centralbot.entrypoints.worker import webhook_shapes as shapes
 RELEVANT: Mapping[str, frozenset[str]] = {"pull_request": gating.RELEVANT_ACTIONS, **installation.RELEVANT}
 """The events that the backend wants to hear of, with their actions."""
 
+MAX_LABELS = 1000
+MAX_LABEL_NAME = 256
+
 GHOST = Actor(id=GHOST_USER_ID, login="ghost")
 
 _DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
@@ -73,7 +76,10 @@ def normalize(
         return Ignored(action=action, reason="NO_INSTALLATION")
     match payload:
         case shapes.PullRequestPayload():
-            return _pull_request(payload, payload.installation.id, delivery_id, received_at)
+            pull_request = _pull_request(payload, payload.installation.id, delivery_id, received_at)
+            if action == "labeled" and pull_request.label is None:
+                return Ignored(action=action, reason="IRRELEVANT_ACTION")
+            return pull_request
         case shapes.InstallationPayload():
             return _installation(event, payload, delivery_id, received_at)
         case _:
@@ -84,6 +90,7 @@ def _pull_request(
     payload: shapes.PullRequestPayload, installation_id: int, delivery_id: str, received_at: datetime
 ) -> PullRequestEvent:
     pull, user, sender = payload.pull_request, payload.pull_request.user, payload.sender
+    label = _labels([payload.label] if payload.label is not None else None)
     updated_at = _time(pull.updated_at, "pull_request.updated_at")
     return PullRequestEvent(
         delivery_id=delivery_id,
@@ -102,6 +109,8 @@ def _pull_request(
         merged=pull.merged,
         updated_at=updated_at,
         sender=None if sender is None else Actor(id=sender.id, login=sender.login),
+        labels=_labels(pull.labels),
+        label=label[0] if label else None,
     )
 
 
@@ -151,6 +160,12 @@ def _ref(repository: shapes.Repository) -> RepositoryRef:
 
 def _refs(repositories: list[shapes.Repository] | None) -> tuple[RepositoryRef, ...]:
     return tuple(_ref(repository) for repository in repositories or ())
+
+
+def _labels(labels: list[shapes.Label] | None) -> tuple[str, ...]:
+    """Names as the backend takes them; GitHub's own limits are 100 labels of 50 characters."""
+    names = (label.name for label in (labels or ())[:MAX_LABELS])
+    return tuple(name for name in names if name is not None and 0 < len(name) <= MAX_LABEL_NAME)
 
 
 def _word(kind: type[E], word: str | None) -> E | None:

@@ -17,7 +17,7 @@ import structlog
 
 from centralbot.domain import signing
 from centralbot.domain.errors import CentralbotError, Unavailable, ValidationError
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent
 from centralbot.entrypoints.http import (
     MIB,
     ClientGone,
@@ -129,6 +129,8 @@ class Webhook:
         if isinstance(event, PullRequestEvent):
             delivery.facts |= {"repo_id": event.repository.id, "pr_number": event.number}
             status = (await self._forwarder.pull_request(event, spent_s=spent_s)).status.value
+            if event.action == "labeled" and status == IngestStatus.IGNORED:  # another label than the repository's own
+                return 202, _IGNORED, "ignored"
         else:
             status = (await self._forwarder.installation(event, spent_s=spent_s)).status.value
         return 200, {"status": "ok", "ingest_status": status}, status

@@ -73,6 +73,10 @@ class Commit(Struct, gc=False):
     sha: Sha
 
 
+class Label(Struct, gc=False):
+    name: str | None = None
+
+
 class PullRequest(Struct, gc=False):
     number: GitHubId
     id: GitHubId
@@ -83,6 +87,7 @@ class PullRequest(Struct, gc=False):
     author_association: str | None = None
     merged: bool | None = None
     updated_at: datetime | None = None
+    labels: list[Label] | None = None
 
 
 class PullRequestPayload(Struct, gc=False):
@@ -91,6 +96,7 @@ class PullRequestPayload(Struct, gc=False):
     repository: Repository
     installation: InstallationId | None = None
     sender: User | None = None
+    label: Label | None = None
 
 
 class InstallationPayload(Struct, gc=False):
