@@ -90,7 +90,7 @@ class Pages:
     """Renders templates under ``templates/``; every text is escaped.
 
     In each of them: ``static(name)``, ``caller`` (or None), ``can_sign_in``, ``flash`` (or None), ``here`` (the path,
-    to come back to), and the filters ``name`` (for every name that comes from outside), ``utc``, ``when``, ``duration``.
+    to come back to), and the filters ``name`` (for every name from outside), ``utc``, ``when`` and ``duration``.
     """
 
     def __init__(self, *, public_url: str, can_sign_in: bool) -> None:
