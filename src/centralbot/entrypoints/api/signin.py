@@ -39,18 +39,19 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
     @get(CALLBACK, summary="Where GitHub sends the browser back", tags=["sign-in"], status_code=303)
     async def callback(
         request: AnyRequest,
-        state: Text = None,
+        given_state: Annotated[str | None, Parameter(query="state", max_length=2_000)] = None,  # a word of Litestar's
         code: Text = None,
         error: Text = None,
     ) -> Response[Any]:
         if not accounts.can_sign_in:
             return pages.page("sign_in_off.html", here="/", status=503)
-        name = guard.sign_in_name(state or "")
+        state = given_state or ""
+        name = guard.sign_in_name(state)
         sealed = request.cookies.get(name)
         if error is not None and sealed is not None:  # the person pressed Cancel at GitHub
             return pages.redirect(accounts.wanted(sealed), cookies=[guard.gone(name)])
         try:
-            signed_in = await accounts.finish(sealed, state=state or "", code=code or "")
+            signed_in = await accounts.finish(sealed, state=state, code=code or "")
         except Unavailable as exc:
             return failed(exc, status=503, again=accounts.wanted(sealed))
         except CentralbotError as exc:
