@@ -60,7 +60,7 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
         cookies = [guard.gone(name), guard.signed_in_cookie(signed_in)]
         return pages.redirect(signed_in.return_to, cookies=cookies)
 
-    @post("/api/v1/auth/logout", summary="Sign out", tags=["sign-in"], status_code=204)
+    @post("/api/v1/auth/logout", summary="Sign out", tags=["sign-in"], status_code=200)
     async def logout(request: AnyRequest) -> Response[Any]:
         guard.same_origin(request)
         cookie = request.cookies.get(guard.session_cookie)
