@@ -22,6 +22,7 @@ from centralbot.domain.signing import gate_token
 from centralbot.entrypoints.api.app import build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
+from centralbot.entrypoints.roots.people import people_routes
 from centralbot.entrypoints.server import Server, make_server, started
 from centralbot.entrypoints.settings import (
     ApiSettings,
@@ -132,8 +133,8 @@ async def serve_api(
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``on_ready`` gets the base URL once it listens."""
-    async with open_backend(store, gate, outbox) as backend:
-        server = api_server(backend, host=api.host, port=api.port, people=(), trusted_proxies=web.trusted_proxies)
+    async with open_backend(store, gate, outbox) as backend, people_routes(backend, web) as people:
+        server = api_server(backend, host=api.host, port=api.port, people=people, trusted_proxies=web.trusted_proxies)
         task = asyncio.create_task(server.serve())
         await started(server, task)
         url = f"http://{api.host}:{server.port}"
