@@ -45,12 +45,23 @@ class Conflict(Exception):
 RETRIED = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation, errors.LockNotAvailable)
 
 
+class _Pool(AsyncConnectionPool[Connection]):
+    """Hands out the connection that came back last: its server process has the plans and the pages at hand.
+
+    psycopg_pool takes turns, which cost ingest a tenth.
+    """
+
+    async def _get_ready_connection(self, timeout: float | None) -> Connection | None:
+        self._pool.rotate(1)
+        return await super()._get_ready_connection(timeout)
+
+
 class Database:
     """A pool of connections to one PostgreSQL."""
 
     def __init__(self, dsn: str, *, max_connections: int = 8) -> None:
         self.dsn = dsn
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool = _Pool(
             dsn,
             min_size=1,
             max_size=max_connections,
@@ -84,10 +95,13 @@ class Database:
         until = time.monotonic() + PATIENCE_S
         for attempt in range(ATTEMPTS):
             try:
-                async with self._pool.connection(timeout=max(0.1, until - time.monotonic())) as connection:
+                connection = await self._pool.getconn(timeout=max(0.1, until - time.monotonic()))
+                try:  # `async with pool.connection()` would commit once more
                     if not transaction:
                         return await work(connection, attempt)
                     return await _in_transaction(connection, _begin(lock), work, attempt)
+                finally:
+                    await self._pool.putconn(connection)
             except (Conflict, *RETRIED) as exc:
                 failure: Exception = exc
                 if time.monotonic() >= until:  # a lock that somebody does not let go of
