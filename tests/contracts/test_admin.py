@@ -191,6 +191,9 @@ class TestActions:
             f"centralbot:gate:{renewed.id}",
         )
         assert str(renewed.id) in retried.markdown
+        history = await store.store.challenges.history(renewed.id)
+        made = next(event for event in history if event.event == "challenge.created")
+        assert (made.actor, made.detail) == ("ops", {"renews": str(action.challenge_id)})
         assert [a.id for a in await store.run_all()] == [action.id]
         assert (await store.store.challenges.get(renewed.id)).deadline_at is not None
 

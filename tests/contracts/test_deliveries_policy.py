@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
-from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, UserType
+from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import Reason
-from centralbot.domain.outbox import ActionReason
+from centralbot.domain.outbox import ActionReason, ActionType
 from centralbot.domain.policy import Exemption, Mode
 from tests.builders import (
     AUTHOR,
     INSTALLATION,
+    MAINTAINER,
     REPO,
     a_config,
     a_pull_request_event,
@@ -94,6 +95,62 @@ class TestExemptions:
         first = await store.opened(author_type=UserType.BOT)
         again = await store.take(a_pull_request_event("synchronize", seconds=5))
         assert (again.reason, again.challenge_id) == (Reason.ALREADY_EXEMPT, first.challenge_id)
+
+
+class TestLabel:
+    """A maintainer's word by the repository's own label."""
+
+    async def test_the_label_of_the_configuration_counts(self, store: UnderTest) -> None:
+        """At the opening; another repository's label is nothing here."""
+        await store.connect(config=a_config(exempt_label="let-in"))
+        assert (await store.opened(1, labels=("LET-in",))).reason == Reason.EXEMPT
+        assert (await store.opened(2, labels=("centralbot:exempt",))).reason == Reason.CHALLENGED
+
+    async def test_no_label_exempts_where_there_is_none(self, store: UnderTest) -> None:
+        """The empty name is nobody's."""
+        await store.connect(config=a_config(exempt_label=""))
+        assert (await store.opened(1, labels=("centralbot:exempt",))).reason == Reason.CHALLENGED
+        labeled = await store.take(a_pull_request_event("labeled", number=1, seconds=5, label="centralbot:exempt"))
+        assert labeled.reason == Reason.IRRELEVANT_ACTION
+
+    async def test_labeling_rewrites_the_comment_and_names_who(self, store: UnderTest) -> None:
+        """Nothing comes due any more."""
+        await store.connect()
+        challenge = await store.noticed()
+        await store.take(labeled(seconds=5))
+        (comment,) = await store.claim()
+        assert (comment.marker, comment.comment_id) == (f"centralbot:gate:{challenge.id}", COMMENT)
+        event = (await store.store.challenges.history(challenge.id))[-1]
+        assert (event.event, event.actor, event.detail["why"]) == ("challenge.exempted", "github:3003", "EXEMPT_LABEL")
+        await store.advance(challenge.window_s + 1)
+        assert await store.sweep() == (0, 0)
+
+    async def test_labeling_stops_a_close_that_waits(self, store: UnderTest) -> None:
+        """The challenge stays as it is, so its author can still pass; nothing has to be reopened then."""
+        await store.connect()
+        challenge = await store.timed_out()
+        outcome = await store.take(labeled(seconds=4000))
+        assert (outcome.reason, outcome.challenge_id) == (Reason.ALREADY_TIMED_OUT, challenge.id)
+        assert await store.claim() == []
+        assert (await store.verify(challenge)).status is ChallengeStatus.VERIFIED
+        assert [action.action_type for action in await store.run_all()] == [ActionType.UPSERT_PR_COMMENT]
+
+    async def test_labeling_after_the_close_makes_nothing_new(self, store: UnderTest) -> None:
+        """A late pass still reopens."""
+        await store.connect()
+        challenge = await store.timed_out()
+        await store.run_all()
+        await store.take(labeled(seconds=4000))
+        assert [c.id for c in await store.store.challenges.search()] == [challenge.id]
+        await store.verify(challenge)
+        assert [action.action_type for action in await store.run_all()] == [
+            ActionType.REOPEN_PR_WITH_COMMENT,
+            ActionType.UPSERT_PR_COMMENT,
+        ]
+
+
+def labeled(*, seconds: float) -> PullRequestEvent:
+    return a_pull_request_event("labeled", seconds=seconds, label="centralbot:exempt", sender=MAINTAINER)
 
 
 async def test_shadow_records_and_says_nothing(store: UnderTest) -> None:

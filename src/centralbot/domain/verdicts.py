@@ -200,7 +200,9 @@ def _changed(
     cancel: str | None = None,
     actor: str = SYSTEM,
 ) -> Effects:
-    detail = {"why": after.reason, "was": before.status.value}
+    detail: dict[str, str | int | None] = {"why": after.reason, "was": before.status.value, "mode": after.mode.value}
+    if after.status is ChallengeStatus.VERIFIED and before.deadline_at is not None:
+        detail["left_s"] = int((before.deadline_at - now).total_seconds())
     return Effects(
         changed=ChallengeChange(expected=before.status, challenge=after),
         cancel_actions=None if cancel is None else CancelActions.of(after, cancel),

@@ -52,7 +52,18 @@ class PostgresActions:
                 parameters["challenge_id"] = fresh.id
                 parameters["marker"] = comments.gate_marker(fresh.id)
                 parameters["markdown"] = comments.gate(fresh, gate.gate_url(fresh.id))
-                more = Effects(created=fresh)
+                made = AuditEvent(
+                    id=gate.new_id(),
+                    at=now,
+                    event="challenge.created",
+                    actor=actor,
+                    installation_id=fresh.installation_id,
+                    repo_id=fresh.repo_id,
+                    pr_number=fresh.pr_number,
+                    challenge_id=fresh.id,
+                    detail={"renews": str(challenge.id)},
+                )
+                more = Effects(created=fresh, audit=(made,))
             await _audit(connection, gate, action, "action.retried", now=now, actor=actor, more=more)
             if not await (await connection.execute(sql("retry_action"), parameters)).fetchall():
                 raise Conflict(f"action {action_id} changed meanwhile")
