@@ -77,6 +77,6 @@ export function startWork(place, { stateUrl, onDone }) {
     const old = ageS() > Number(place.dataset.validS) - RENEW_EARLY_S;
     if (document.visibilityState === "visible" && old) run();
   });
-  place.append(widget);
+  document.body.append(widget); // outside of the form: its own fields are not ours to send
   return { isDone: () => solution.value !== "" && !running, ensure: run };
 }

@@ -1,0 +1,201 @@
+"""The contributor's side over the memory store and a memory GitHub: time moves by hand, work is cheap."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+from urllib.parse import urlencode
+
+import altcha
+import httpx
+from cryptography.fernet import Fernet
+from litestar import Litestar
+
+from centralbot.adapters.memory.clock import ManualClock, SequentialIds
+from centralbot.adapters.memory.people import MemoryPeople
+from centralbot.adapters.memory.store import MemoryStore
+from centralbot.adapters.verifiers.attestation import Attestation
+from centralbot.adapters.verifiers.github_login import GitHubLogin
+from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
+from centralbot.domain.challenge import Challenge
+from centralbot.domain.events import Actor
+from centralbot.domain.gating import Gate
+from centralbot.domain.policy import RepoConfig
+from centralbot.domain.signing import gate_token
+from centralbot.entrypoints import failures
+from centralbot.entrypoints.api.signin import CALLBACK, sign_in_routes
+from centralbot.entrypoints.http import MIB
+from centralbot.entrypoints.web.gate import gate_routes
+from centralbot.entrypoints.web.guard import Guard
+from centralbot.entrypoints.web.render import Pages
+from centralbot.ports.driven.sessions import Session
+from centralbot.ports.driving.accounts import Accounts, Caller
+from centralbot.ports.driving.gate import GateKeeper
+from centralbot.ports.driving.verify import Verdicts
+from tests.builders import AUTHOR, a_config
+from tests.contracts.driver import RULES, UnderTest
+
+URL = "http://centralbot.example"
+TOKEN_KEY, WORK_KEY = b"t" * 32, b"w" * 32
+EVERY_KIND = ("github-login", "proof-of-work", "attestation")
+STRANGER = Actor(id=4004, login="somebody-else")
+
+
+@dataclass
+class GateWorld:
+    """One centralbot with the App on repository 999, and what its people do."""
+
+    clock: ManualClock
+    people: MemoryPeople
+    under: UnderTest
+    keeper: GateKeeper
+    guard: Guard
+    app: Litestar
+    _cookies: Any = field(default_factory=lambda: count(1))
+
+    async def asked(self, *kinds: str, posted: bool = True, number: int = 42, **fields: Any) -> Challenge:
+        """A pull request whose author is asked for these proofs, with its comment posted."""
+        config = a_config(verification=kinds or EVERY_KIND, **fields.pop("config", {}))
+        await self.under.store.repositories.configure(999, config, actor="test")
+        return await (self.under.noticed if posted else self.under.challenged)(number, **fields)
+
+    async def configure(self, **fields: Any) -> None:
+        await self.under.store.repositories.configure(999, a_config(**fields), actor="test")
+
+    async def status(self, challenge: Challenge) -> str:
+        return (await self.under.store.challenges.get(challenge.id)).status.value
+
+    async def cookie(self, user: Actor = AUTHOR) -> str:
+        """The session cookie of somebody who has signed in."""
+        value, now = f"cookie-{next(self._cookies)}", self.clock.now()
+        self.people.add_user(user.login, user.id)
+        session = Session(
+            id=SequentialIds(start=next(self._cookies) + 10**6).new_id(),
+            user=user,
+            tokens=self.people.issue(user.login),
+            created_at=now,
+            expires_at=replace_days(now),
+        )
+        await self.under.store.sessions.start(session, hashlib.sha256(value.encode()).digest())
+        return value
+
+    def browser(
+        self, cookie: str | None = None, *, address: str = "203.0.113.7", headers: Mapping[str, str] | None = None
+    ) -> httpx.AsyncClient:
+        """Somebody's browser: it sends the cookie, and says where its forms come from."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.app, client=(address, 40000), raise_app_exceptions=False),
+            base_url=URL,
+            cookies={} if cookie is None else {self.guard.session_cookie: cookie},
+            headers={"origin": URL, "sec-fetch-site": "same-origin", **(headers or {})},
+        )
+
+
+def replace_days(now: Any) -> Any:
+    return now.replace(year=now.year + 1)
+
+
+async def gate_world(
+    *, can_sign_in: bool = True, public_url: str = URL, cost: int = 10, counters: tuple[int, int] = (1, 5)
+) -> GateWorld:
+    """A world; ``cost`` and ``counters`` say how hard the proof of work is."""
+    clock, ids = ManualClock(), SequentialIds()
+    gate = Gate(defaults=RepoConfig(), new_id=ids.new_id, gate_url=lambda i: f"{public_url}{link(i)}")
+    store = MemoryStore(clock, ids, RULES, gate)
+    people = MemoryPeople(clock.now)
+    accounts = Accounts(
+        sign_in=people if can_sign_in else None,
+        people=people,
+        sessions=store.sessions,
+        single_use=store.single_use,
+        seal=Fernet(Fernet.generate_key()),
+        redirect_uri=public_url + CALLBACK,
+        clock=clock,
+        ids=ids,
+        random_token=iter_tokens().__next__,
+    )
+    guard, pages = Guard(accounts, public_url=public_url), Pages(public_url=public_url, can_sign_in=can_sign_in)
+    keeper = GateKeeper(
+        token_key=TOKEN_KEY,
+        challenges=store.challenges,
+        repositories=store.repositories,
+        verdicts=Verdicts(store.challenges, gate),
+        verifiers=(GitHubLogin(), ProofOfWork(WORK_KEY, store.single_use, cost=cost, counters=counters), Attestation()),
+        defaults=gate.defaults,
+        clock=clock,
+        ids=ids,
+    )
+    app = Litestar(
+        route_handlers=[
+            pages.static.route(), *sign_in_routes(guard, pages), *gate_routes(guard, pages, keeper, clock),
+        ],
+        exception_handlers=failures.HANDLERS,
+        request_max_body_size=MIB,
+        openapi_config=None,
+        logging_config=None,
+    )  # fmt: skip
+
+    async def advance(seconds: float) -> None:
+        clock.advance(seconds)
+
+    world = GateWorld(clock, people, UnderTest(store=store, gate=gate, advance=advance), keeper, guard, app)
+    await world.under.connect()
+    return world
+
+
+def iter_tokens() -> Any:
+    for serial in count():
+        yield f"random-token-{serial:040d}"
+
+
+def link(challenge_id: Any) -> str:
+    """The path of a challenge's page."""
+    return f"/g/{gate_token(TOKEN_KEY, challenge_id)}"
+
+
+def token(challenge: Challenge) -> str:
+    return gate_token(TOKEN_KEY, challenge.id)
+
+
+def caller(user: Actor = AUTHOR) -> Caller:
+    return Caller(user=user, access_token="ghu_test")
+
+
+def solve(task: Mapping[str, Any]) -> str:
+    """What the widget sends for a task."""
+    challenge = altcha.Challenge.from_dict(dict(task))
+    solution = altcha.solve_challenge(challenge)
+    assert solution is not None
+    return altcha.Payload(challenge, solution).to_base64()
+
+
+def tampered(solution: str, **parameters: Any) -> str:
+    """A solution whose task's parameters were changed after it was signed."""
+    payload = json.loads(base64.b64decode(solution))
+    payload["challenge"]["parameters"].update(parameters)
+    return base64.b64encode(json.dumps(payload).encode()).decode()
+
+
+def proofs(steps: Any) -> dict[str, dict[str, Any]]:
+    """Everything that the steps of the JSON ask for."""
+    given: dict[str, dict[str, Any]] = {}
+    for step in steps:
+        given[step["kind"]] = {
+            it["name"]: solve(step["parameters"]["task"]) if "task" in step["parameters"] else it["value"]
+            for it in step["fields"]
+        }
+    return given
+
+
+def form(given: Mapping[str, Mapping[str, Any]]) -> str:
+    """The proofs as the page's form sends them."""
+    return urlencode({f"{kind}.{name}": value for kind, fields in given.items() for name, value in fields.items()})
+
+
+def renamed(challenge: Challenge, **fields: Any) -> Challenge:
+    return replace(challenge, **fields)
