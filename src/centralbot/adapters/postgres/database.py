@@ -51,7 +51,7 @@ class _Pool(AsyncConnectionPool[Connection]):
     psycopg_pool takes turns, which cost ingest a tenth.
     """
 
-    async def _get_ready_connection(self, timeout: float | None) -> Connection | None:
+    async def _get_ready_connection(self, timeout: float | None) -> Connection | None:  # noqa: ASYNC109
         self._pool.rotate(1)
         return await super()._get_ready_connection(timeout)
 
