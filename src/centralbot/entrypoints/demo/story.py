@@ -10,17 +10,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.events import Actor
 from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.entrypoints.demo.fleet import Fleet
 from centralbot.entrypoints.demo.github import Json, find_pull, titles
+from centralbot.entrypoints.demo.visitor import Visitor, gate_link
 from centralbot.ports.driven.admin import Health, Repositories, Whitelist
 from centralbot.ports.driven.challenges import Challenges
-from centralbot.ports.driving.verify import Verdicts
 
 ORG = "demo-org"
 GARDEN, KITCHEN, ATTIC = f"{ORG}/garden", f"{ORG}/kitchen", f"{ORG}/attic"
+MAINTAINER = "maintainer"
+OPEN_TO_TRY = (GARDEN, 4, "echo")
+"""A pull request that still asks its author at the end, for a person to try the page on."""
 LONG_S, SHORT_S = 600, 3
 NOWHERE = "http://127.0.0.1:9/"
 """The discard port: nobody listens there."""
@@ -37,7 +40,7 @@ BY_BOT = "closed by bot"
 
 
 class Desk(Protocol):
-    """What the demo does as an operator and in the place of the contributor's page: the use cases over the store."""
+    """What the demo does as an operator: the ports of the store."""
 
     @property
     def repositories(self) -> Repositories: ...
@@ -47,8 +50,6 @@ class Desk(Protocol):
     def challenges(self) -> Challenges: ...
     @property
     def health(self) -> Health: ...
-    @property
-    def verdicts(self) -> Verdicts: ...
 
 
 Step = Callable[[str], AbstractContextManager[None]]
@@ -122,9 +123,10 @@ class Story:
             await self._shows(GARDEN, 1, words("open", ASKED))
         with self.step("pat opens kitchen#1 and goes to lunch"):
             await github.act("open_pull_request", repository=KITCHEN, author="pat", title="Sharpen knives")
-        with self.step("mona verifies: her comment says so"):
-            challenge = await self._challenge(ids[GARDEN], 1)
-            await self.desk.verdicts.verify(challenge.id, actor=f"github:{challenge.author_id}")
+        with self.step("mona follows the link, signs in and verifies: her comment says so"):
+            await self._begun(ids[GARDEN], 1)
+            async with Visitor("mona") as mona:
+                await mona.pass_gate(gate_link(await github.pull(GARDEN, 1)))
             await self._shows(GARDEN, 1, words("open", VERIFIED))
         with self.step("willow, who is on the whitelist, opens garden#2"):
             await github.act("open_pull_request", repository=GARDEN, author="willow", title="Water the beans")
@@ -142,7 +144,7 @@ class Story:
 
     async def _install(self) -> dict[str, int]:
         github, desk = self.fleet.github, self.desk
-        await github.act("add_organization", login=ORG, members=["maintainer"])
+        await github.act("add_organization", login=ORG, members=[MAINTAINER])
         ids: dict[str, int] = {}
         for name, window_s in ((GARDEN, LONG_S), (KITCHEN, SHORT_S), (ATTIC, LONG_S)):
             ids[name] = await github.act("add_repository", full_name=name)
@@ -168,13 +170,14 @@ class Story:
 
         await self.fleet.until(f"{repository}#{number} to be {wanted}", probe)
 
-    async def _challenge(self, repo_id: int, number: int) -> Challenge:
-        async def probe() -> Challenge | None:
-            found = await self.desk.challenges.search(repo_id=repo_id, status=ChallengeStatus.PENDING)
-            # With a deadline the posted comment is known: from here on the author has the window.
-            return next((one for one in found if one.pr_number == number and one.deadline_at is not None), None)
+    async def _begun(self, repo_id: int, number: int) -> None:
+        """Wait until the posted comment is known: from here on the author has the window."""
 
-        return await self.fleet.until(f"the challenge of #{number} to begin", probe)
+        async def probe() -> bool:
+            found = await self.desk.challenges.search(repo_id=repo_id, status=ChallengeStatus.PENDING)
+            return any(one.pr_number == number and one.deadline_at is not None for one in found)
+
+        await self.fleet.until(f"the challenge of #{number} to begin", probe)
 
     async def _delivered(self, what: str, **wanted: object) -> Json:
         return await self.fleet.until(

@@ -19,11 +19,11 @@ from centralbot.adapters.postgres.repositories import PostgresRepositories, Post
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.demo.children import DemoError
 from centralbot.entrypoints.demo.fleet import Fleet
-from centralbot.entrypoints.demo.story import Ending, Story, endings
+from centralbot.entrypoints.demo.story import MAINTAINER, OPEN_TO_TRY, Ending, Story, endings
 from centralbot.entrypoints.demo.view import View
+from centralbot.entrypoints.demo.visitor import gate_link
 from centralbot.entrypoints.roots.backend import Backend, open_backend
 from centralbot.entrypoints.settings import GateSettings, OutboxSettings, StoreSettings
-from centralbot.ports.driving.verify import Verdicts
 
 STORY_S = 150.0
 """More than ten times what it takes on two busy cores."""
@@ -32,7 +32,7 @@ SETTINGS = {"CENTRALBOT_WRITE_INTERVAL_S": "0.2"}
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The operator's ports, and the use case behind the page that a contributor would see."""
+    """The operator's ports."""
 
     backend: Backend
 
@@ -51,10 +51,6 @@ class Desk:
     @property
     def health(self) -> PostgresHealth:
         return self.backend.store.health
-
-    @property
-    def verdicts(self) -> Verdicts:
-        return self.backend.verdicts
 
 
 async def play(view: View, *, stay: bool, on_end: Callable[[list[Ending]], None]) -> None:
@@ -123,7 +119,10 @@ async def _tell(view: View, fleet: Fleet, backend: Backend) -> list[Ending]:
 
 
 async def _stay(view: View, fleet: Fleet) -> None:
+    repository, number, author = OPEN_TO_TRY
     for name, url in (
+        ("owner's pages", f"{fleet.api_url}/ (sign in as {MAINTAINER})"),
+        ("contributor's page", f"{gate_link(await fleet.github.pull(repository, number))} (sign in as {author})"),
         ("GitHub (simulated)", fleet.github.url),
         ("API", f"{fleet.api_url}/schema"),
         ("API's metrics", f"{fleet.api_url}/metrics"),
