@@ -4,10 +4,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from centralbot.adapters.postgres import migrations
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaError, migrate, status
 from centralbot.domain.errors import Unavailable
 
@@ -73,3 +75,23 @@ def test_a_server_that_does_not_answer_is_unavailable(
     """The reason is libpq's own."""
     with pytest.raises(Unavailable, match="PostgreSQL does not answer"):
         migrate(f"postgresql:///x?host={open_dir_factory()}")
+
+
+def test_a_database_of_the_first_version_keeps_what_it_has(empty_database: str) -> None:
+    """What is new takes its default; what an older process still writes fits."""
+    first = Path(migrations.__file__).parent / "sql" / "0001_initial.sql"
+    configure = (
+        "insert into repo_configs (repo_id, mode, draft_prs_gated, window_s, verification, exempt_associations, "
+        "exempt_bots, comment_on_exempt, updated_by) values (%s, 'enforce', true, 600, '{}', '{}', true, true, 'test')"
+    )
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(first.read_bytes())
+        connection.execute("create table alembic_version (version_num varchar(32) primary key)")
+        connection.execute("insert into alembic_version values ('0001')")
+        connection.execute(configure, [1])
+    report = migrate(empty_database)
+    assert (report.frm, report.applied[0]) == ("0001", "0002_people")
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(configure, [2])
+        rows = connection.execute("select repo_id, exempt_label, rules from repo_configs order by repo_id").fetchall()
+    assert rows == [(1, "centralbot:exempt", ""), (2, "centralbot:exempt", "")]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Any
 
 import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier, Literal
 
 from centralbot.adapters.postgres.database import OPTIONS
 from centralbot.adapters.postgres.queries import sql
@@ -130,25 +134,6 @@ class TestPeople:
         assert await store.store.reports.logins([]) == {}
 
 
-async def test_an_owners_pages_read_ranges_of_an_index(database: str) -> None:
-    """Their cost follows the page, not the history; with generic plans, as every connection has them."""
-    nil = "00000000-0000-0000-0000-000000000000"
-    parameters = {"repo_id": REPO, "before": None, "status": None, "limit": 50, "since": "-infinity", "first_id": nil}
-    plans = {}
-    async with await psycopg.AsyncConnection.connect(database, options=OPTIONS) as connection:
-        for name in ("search_challenges_of_repo", "audit_of_repo", "shadow_report"):
-            cursor = await connection.execute(b"explain " + sql(name), parameters, prepare=True)
-            plans[name] = "\n".join(row[0] for row in await cursor.fetchall())
-    for name, index in (
-        ("search_challenges_of_repo", "Index Scan Backward using pr_challenges_of_repo"),
-        ("audit_of_repo", "Index Scan Backward using audit_events_of_repo"),
-        ("shadow_report", "Index Scan using pr_challenges_of_repo"),
-    ):
-        assert index in plans[name], plans[name]
-        condition = next(line for line in plans[name].splitlines() if "Index Cond" in line)
-        assert ("repo_id" in condition, "id <" in condition or "id >=" in condition) == (True, True), plans[name]
-
-
 class TestOutcomes:
     """What became of the enforced challenges."""
 
@@ -168,3 +153,48 @@ class TestOutcomes:
         assert outcomes == {ChallengeStatus.VERIFIED: 1, ChallengeStatus.PENDING: 2}
         await store.advance(8 * DAY_S)
         assert dict(await store.store.reports.outcomes(REPO)) == {}
+
+
+NIL = "00000000-0000-0000-0000-000000000000"
+FILL = """
+insert into pr_challenges
+select centralbot_uuid7(), 123, 900 + i % 100, 'org/repo', i, i, 'https://github.com', 1, 'somebody', 'abc', 'shadow',
+       1800, '{}', 'TIMED_OUT_CLOSED', 'DEADLINE', now(), now(), now(), now(), null from generate_series(1, 20000) i;
+insert into audit_events
+select centralbot_uuid7(), now(), 'challenge.created', 'centralbot', 123, 900 + i % 100, i, null, '{}'
+  from generate_series(1, 20000) i;
+analyze pr_challenges, audit_events
+"""
+
+
+async def generic_plan(connection: psycopg.AsyncConnection[Any], name: str, parameters: dict[str, object]) -> str:
+    """The plan that every connection uses, whatever the parameters (``plan_cache_mode``)."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        names.append(found[1])
+        return f"${len(names)}"
+
+    text = re.sub(r"%\((\w+)\)s", number, sql(name).decode())
+    await connection.execute(f"prepare {name} as {text}".encode())
+    arguments = SQL(", ").join(Literal(parameters[given]) for given in names)
+    cursor = await connection.execute(SQL("explain execute {}({})").format(Identifier(name), arguments))
+    return "\n".join([row[0] for row in await cursor.fetchall()])
+
+
+@pytest.mark.parametrize("filled", [False, True])
+async def test_an_owners_pages_read_ranges_of_an_index(database: str, filled: bool) -> None:
+    """Their cost follows the page, not the history; also by a plan that was made while the tables were empty."""
+    parameters = {"repo_id": REPO, "before": None, "status": None, "limit": 50, "since": "-infinity", "first_id": NIL}
+    async with await psycopg.AsyncConnection.connect(database, options=OPTIONS, autocommit=True) as connection:
+        if filled:
+            await connection.execute(FILL.encode())
+        for name, index, bound in (
+            ("search_challenges_of_repo", "Backward using pr_challenges_of_repo", "id <"),
+            ("audit_of_repo", "Backward using audit_events_of_repo", "id <"),
+        ):
+            plan = await generic_plan(connection, name, parameters)
+            condition = next(line for line in plan.splitlines() if "Index Cond" in line)
+            found = (index in plan, "repo_id =" in condition, bound in condition, "Sort" in plan)
+            assert found == (True, True, True, False), plan
+        assert "Seq Scan" not in await generic_plan(connection, "shadow_report", parameters)

@@ -8,6 +8,7 @@ from uuid import UUID
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Conflict, Connection, Database
 from centralbot.adapters.postgres.queries import sql
+from centralbot.adapters.postgres.upkeep import ID_SKEW, first_id_at
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, AuditEvent
 from centralbot.domain.errors import NotFound
@@ -95,7 +96,7 @@ class PostgresChallenges:
 
     async def history(self, challenge_id: UUID) -> Sequence[AuditEvent]:
         challenge = await self.get(challenge_id)
-        rows = await self._database.fetch(
-            sql("challenge_history"), {"repo_id": challenge.repo_id, "challenge_id": challenge_id}
-        )
+        first_id = first_id_at(challenge.created_at - ID_SKEW)
+        parameters = {"repo_id": challenge.repo_id, "first_id": first_id, "challenge_id": challenge_id}
+        rows = await self._database.fetch(sql("challenge_history"), parameters)
         return [codec.audit_event(row) for row in rows]

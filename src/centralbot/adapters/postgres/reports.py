@@ -9,13 +9,10 @@ from uuid import UUID
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Database
 from centralbot.adapters.postgres.queries import sql
-from centralbot.adapters.postgres.upkeep import first_id_at
+from centralbot.adapters.postgres.upkeep import ID_SKEW, first_id_at
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.effects import AuditEvent
 from centralbot.ports.driven.reports import MAX_REPORT_DAYS, ShadowReport, StoredProof
-
-ID_SKEW = timedelta(hours=1)
-"""How far the clock that made an id may be from the store's."""
 
 
 class PostgresReports:

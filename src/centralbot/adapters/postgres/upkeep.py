@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
@@ -13,6 +13,9 @@ from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.dedup import SINGLE_USE_MARGIN, replay_horizon
 from centralbot.domain.verdicts import ChallengeFacts
 from centralbot.ports.driven.challenges import DecideDue, Retention
+
+ID_SKEW = timedelta(hours=1)
+"""How far the clock that made an id may be from the store's."""
 
 
 def first_id_at(time: datetime) -> UUID:
