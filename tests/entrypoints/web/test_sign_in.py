@@ -1,0 +1,225 @@
+"""Sign-in through HTTP: one browser, one state, one use; nobody is sent to another site."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http.cookies import SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from centralbot.domain.errors import Unavailable
+from tests.builders import AUTHOR
+from tests.entrypoints.gate.world import URL, GateWorld, gate_world
+
+START, CALLBACK, LOGOUT = "/api/v1/auth/github/start", "/api/v1/auth/github/callback", "/api/v1/auth/logout"
+
+
+@pytest.fixture
+async def world() -> GateWorld:
+    made = await gate_world()
+    made.people.add_user(AUTHOR.login, AUTHOR.id)
+    return made
+
+
+async def begin(browser: httpx.AsyncClient, return_to: str | None = None) -> str:
+    """Press the button; GitHub's address comes back."""
+    answer = await browser.get(START, params={} if return_to is None else {"return_to": return_to})
+    assert answer.status_code == 302
+    return answer.headers["location"]
+
+
+def state_of(url: str) -> str:
+    return parse_qs(urlsplit(url).query)["state"][0]
+
+
+async def come_back(world: GateWorld, browser: httpx.AsyncClient, url: str, **changed: str) -> httpx.Response:
+    """Consent at GitHub and follow it back."""
+    query = {"state": state_of(url), "code": world.people.consent(url, AUTHOR.login), **changed}
+    return await browser.get(CALLBACK, params=query)
+
+
+async def test_signing_in_ends_where_it_began_with_a_session_of_that_person(world: GateWorld) -> None:
+    """The whole flow."""
+    async with world.browser() as browser:
+        answer = await come_back(world, browser, await begin(browser, "/g/some-token?x=1"))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/g/some-token?x=1")
+        caller = await world.guard.accounts.of_cookie(browser.cookies[world.guard.session_cookie])
+        assert caller is not None
+        assert caller.user == AUTHOR
+
+
+async def test_the_state_and_the_pkce_challenge_are_fresh_each_time(world: GateWorld) -> None:
+    """And the method is S256, which the port's contract names."""
+    async with world.browser() as browser:
+        first, second = await begin(browser), await begin(browser)
+    queries = [parse_qs(urlsplit(url).query) for url in (first, second)]
+    assert queries[0]["state"] != queries[1]["state"]
+    assert queries[0]["code_challenge"] != queries[1]["code_challenge"]
+    assert len(queries[0]["code_challenge"][0]) == 43
+    assert queries[0]["redirect_uri"] == [URL + CALLBACK]
+
+
+async def test_two_tabs_sign_in_beside_each_other(world: GateWorld) -> None:
+    """Each has its own state and its own cookie."""
+    async with world.browser() as browser:
+        first, second = await begin(browser, "/a"), await begin(browser, "/b")
+        answers = [await come_back(world, browser, url) for url in (first, second)]
+    assert [answer.headers["location"] for answer in answers] == ["/a", "/b"]
+
+
+async def test_a_callback_in_another_browser_is_refused(world: GateWorld) -> None:
+    """The attacker's callback must not sign the victim in as the attacker (faults.md, 49)."""
+    async with world.browser() as attacker, world.browser() as victim:
+        answer = await come_back(world, victim, await begin(attacker))
+        assert answer.status_code == 403
+        assert world.guard.session_cookie not in victim.cookies
+
+
+async def test_a_callback_serves_once(world: GateWorld) -> None:
+    """Also with the cookie of its sign-in put back, and with a code that is still good (faults.md, 49)."""
+    async with world.browser() as browser:
+        url = await begin(browser)
+        kept = dict(browser.cookies)
+        assert (await come_back(world, browser, url)).status_code == 303
+    async with world.browser() as again:
+        again.cookies.update(kept)
+        assert (await come_back(world, again, url)).status_code == 403
+
+
+@pytest.mark.parametrize("state", ["", "forged", "a" * 43, "\u00e9\u4e2d", "x" * 1900])
+async def test_a_forged_state_is_refused(world: GateWorld, state: str) -> None:
+    """With a sign-in under way in the same browser, and a good code (faults.md, 49)."""
+    async with world.browser() as browser:
+        answer = await come_back(world, browser, await begin(browser), state=state)
+        assert answer.status_code == 403
+        assert "text/html" in answer.headers["content-type"]
+        assert world.guard.session_cookie not in browser.cookies
+
+
+async def test_a_state_of_one_sign_in_does_not_open_the_cookie_of_another(world: GateWorld) -> None:
+    """The cookie's name is public knowledge, so what is in it must match too."""
+    async with world.browser() as browser:
+        first, second = await begin(browser), await begin(browser)
+        swapped = browser.cookies[world.guard.sign_in_name(state_of(first))]
+        browser.cookies.clear()
+        browser.cookies.set(world.guard.sign_in_name(state_of(second)), swapped)
+        assert (await come_back(world, browser, second)).status_code == 403
+
+
+async def test_a_sign_in_that_took_too_long_is_refused(world: GateWorld) -> None:
+    """Ten minutes at GitHub are the most."""
+    async with world.browser() as browser:
+        url = await begin(browser)
+        world.clock.advance(601)
+        assert (await come_back(world, browser, url)).status_code == 403
+
+
+async def test_a_wrong_code_is_refused_and_the_page_lets_one_try_again(world: GateWorld) -> None:
+    """With the way back kept."""
+    async with world.browser() as browser:
+        answer = await come_back(world, browser, await begin(browser, "/g/t"), code="made-up")
+        assert answer.status_code == 403
+        assert "return_to=/g/t" in answer.text
+
+
+async def test_cancel_at_github_leads_back_without_a_session(world: GateWorld) -> None:
+    """GitHub says access_denied then."""
+    async with world.browser() as browser:
+        state = state_of(await begin(browser, "/g/t"))
+        answer = await browser.get(CALLBACK, params={"error": "access_denied", "state": state})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/g/t")
+        assert world.guard.session_cookie not in browser.cookies
+
+
+async def test_github_being_away_is_a_503_that_can_be_tried_again(world: GateWorld) -> None:
+    """Nobody is half signed in."""
+    async with world.browser() as browser:
+        url = await begin(browser)
+        world.people.fail_next(Unavailable("GitHub does not answer", retry_after_s=3))
+        answer = await come_back(world, browser, url)
+        assert answer.status_code == 503
+        assert world.guard.session_cookie not in browser.cookies
+
+
+@pytest.mark.parametrize(
+    "return_to",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "\\/evil.example", "javascript:alert(1)", "evil",
+     "/\t/evil.example", " //evil.example", "/%0d%0aset-cookie:x=y\r\n", "http:evil", "/\u2028x", "/" + "a" * 1500],
+)  # fmt: skip
+async def test_nobody_is_sent_to_another_site(world: GateWorld, return_to: str) -> None:
+    """Whatever a browser would make of it, the way back begins with one slash of ours."""
+    async with world.browser() as browser:
+        answer = await come_back(world, browser, await begin(browser, return_to))
+    assert answer.headers["location"] == "/"
+
+
+async def test_cookies_are_host_ones_where_the_public_url_is_https() -> None:
+    """Secure, for this host alone, not for scripts."""
+    world = await gate_world(public_url="https://bot.example")
+    world.people.add_user(AUTHOR.login, AUTHOR.id)
+    async with world.browser() as browser:
+        answer = await browser.get("https://centralbot.example" + START)
+        jar = SimpleCookie(answer.headers["set-cookie"])
+    ((name, cookie),) = jar.items()
+    assert name.startswith("__Host-")
+    assert (cookie["secure"], cookie["httponly"], cookie["samesite"].lower(), cookie["path"], cookie["domain"]) == (
+        True, True, "lax", "/", "",
+    )  # fmt: skip
+
+
+async def test_signing_out_ends_the_session_and_its_token(world: GateWorld) -> None:
+    """Everywhere: the cookie kept by somebody else is worth nothing afterwards."""
+    cookie = await world.cookie()
+    token = (await world.guard.accounts.of_cookie(cookie)).access_token  # type: ignore[union-attr]
+    async with world.browser(cookie) as browser:
+        assert (await browser.post(LOGOUT)).status_code == 204
+    assert await world.guard.accounts.of_cookie(cookie) is None
+    with pytest.raises(Exception, match="sign"):
+        await world.people.who(token)
+
+
+async def test_signing_out_works_while_github_is_away(world: GateWorld) -> None:
+    """Nobody is kept signed in by somebody else's trouble."""
+    cookie = await world.cookie()
+    world.people.fail_next(Unavailable("GitHub does not answer", retry_after_s=3))
+    async with world.browser(cookie) as browser:
+        assert (await browser.post(LOGOUT)).status_code == 204
+    assert await world.guard.accounts.of_cookie(cookie) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", "origin": URL},
+        {"sec-fetch-site": "same-site", "origin": URL},
+        {"sec-fetch-site": "", "origin": "https://evil.example"},
+        {"sec-fetch-site": "same-origin", "origin": "null"},
+    ],
+)
+async def test_another_sites_page_cannot_sign_anybody_out(world: GateWorld, headers: dict[str, str]) -> None:
+    """Cross-site writes are refused."""
+    cookie = await world.cookie()
+    async with world.browser(cookie, headers=headers) as browser:
+        assert (await browser.post(LOGOUT)).status_code == 403
+    assert await world.guard.accounts.of_cookie(cookie) is not None
+
+
+async def test_without_client_credentials_the_page_says_what_is_missing() -> None:
+    """Both settings are named."""
+    world = await gate_world(can_sign_in=False)
+    async with world.browser() as browser:
+        answer = await browser.get(START)
+    assert answer.status_code == 503
+    for name in ("CENTRALBOT_GITHUB_CLIENT_ID", "CENTRALBOT_GITHUB_CLIENT_SECRET"):
+        assert name in answer.text
+
+
+async def test_a_session_runs_out(world: GateWorld) -> None:
+    """By the store's clock."""
+    async with world.browser() as browser:
+        await come_back(world, browser, await begin(browser))
+        cookie = browser.cookies[world.guard.session_cookie]
+    world.clock.advance(timedelta(days=15).total_seconds())
+    assert await world.guard.accounts.of_cookie(cookie) is None
