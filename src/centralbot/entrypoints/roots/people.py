@@ -17,6 +17,7 @@ from centralbot.entrypoints.roots.verifiers import verifiers
 from centralbot.entrypoints.settings import WebSettings
 from centralbot.entrypoints.web.gate import gate_routes
 from centralbot.entrypoints.web.guard import Guard
+from centralbot.entrypoints.web.owner import owner_pages
 from centralbot.entrypoints.web.render import Pages
 from centralbot.ports.driven.people import PeopleOnGitHub, SignIn
 from centralbot.ports.driven.verifier import Verifier
@@ -99,5 +100,6 @@ def assemble(
         pages.static.route(),
         *sign_in_routes(guard, pages),
         *owner_routes(guard, desks),
+        owner_pages(guard, pages, desks, web_url=web_url),
         *gate_routes(guard, pages, keeper, backend.clock),
     ]

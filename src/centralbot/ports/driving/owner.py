@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.effects import AuditEvent
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.gating import Gate
@@ -160,6 +161,11 @@ class Owner:
         """What shadow mode would have done in the last days."""
         await self._desk.enter(caller, repo_id)
         return await self._reports.shadow(repo_id)
+
+    async def outcomes(self, caller: Caller, repo_id: int) -> Mapping[ChallengeStatus, int]:
+        """What became of the enforced challenges of the last days."""
+        await self._desk.enter(caller, repo_id)
+        return await self._reports.outcomes(repo_id)
 
     async def audit(self, caller: Caller, repo_id: int, *, before: UUID | None = None) -> AuditPage:
         """What happened there and who did it, newest first."""

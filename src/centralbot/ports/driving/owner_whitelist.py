@@ -46,8 +46,10 @@ class OwnerWhitelist:
         return await self._whitelist.entries(repo_id)
 
     async def add(self, caller: Caller, repo_id: int, logins: Sequence[str]) -> Resolved:
-        """Let these accounts through, as many of them as there are. Raises ValidationError, with nobody added."""
+        """Let these accounts through: all of them, or none where a login has no account. Raises ValidationError."""
         resolved = await self.resolve(caller, repo_id, logins)
+        if resolved.unresolved:
+            return resolved
         known = {entry.user.id for entry in await self._whitelist.entries(repo_id)}
         if len(known | {user.id for user in resolved.found}) > MAX_WHITELIST:
             raise ValidationError(f"logins: a whitelist has at most {MAX_WHITELIST} entries")
