@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
 from litestar import Response, get, post
-from litestar.params import Parameter
 from litestar.response import Redirect
 
 from centralbot.domain.errors import CentralbotError, Unavailable
@@ -16,7 +15,7 @@ from centralbot.entrypoints.web.render import Pages
 log = structlog.get_logger("centralbot.signin")
 
 CALLBACK = "/api/v1/auth/github/callback"
-Text = Annotated[str | None, Parameter(max_length=2_000)]
+MAX_TEXT = 2_000
 
 
 def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
@@ -28,30 +27,26 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
         return pages.page("sign_in_failed.html", here=again, status=status, why=exc.message, again=again)
 
     @get("/api/v1/auth/github/start", summary="Go to GitHub to sign in", tags=["sign-in"], status_code=302)
-    async def start(return_to: Text = None, select_account: bool = False) -> Response[Any]:
+    async def start(request: AnyRequest) -> Response[Any]:
         if not accounts.can_sign_in:
             return pages.page("sign_in_off.html", here="/", status=503)
-        begun = accounts.begin(return_to, select_account=select_account)
+        other = _text(request, "select_account").lower() in ("true", "1", "yes")
+        begun = accounts.begin(_text(request, "return_to"), select_account=other)
         return Redirect(
             begun.url, status_code=302, headers={"cache-control": "no-store"}, cookies=[guard.begun_cookie(begun)]
         )
 
     @get(CALLBACK, summary="Where GitHub sends the browser back", tags=["sign-in"], status_code=303)
-    async def callback(
-        request: AnyRequest,
-        given_state: Annotated[str | None, Parameter(query="state", max_length=2_000)] = None,  # a word of Litestar's
-        code: Text = None,
-        error: Text = None,
-    ) -> Response[Any]:
+    async def callback(request: AnyRequest) -> Response[Any]:
         if not accounts.can_sign_in:
             return pages.page("sign_in_off.html", here="/", status=503)
-        state = given_state or ""
+        state = _text(request, "state")
         name = guard.sign_in_name(state)
         sealed = request.cookies.get(name)
-        if error is not None and sealed is not None:  # the person pressed Cancel at GitHub
+        if _text(request, "error") and sealed is not None:  # the person pressed Cancel at GitHub
             return pages.redirect(accounts.wanted(sealed), cookies=[guard.gone(name)])
         try:
-            signed_in = await accounts.finish(sealed, state=state, code=code or "")
+            signed_in = await accounts.finish(sealed, state=state, code=_text(request, "code"))
         except Unavailable as exc:
             return failed(exc, status=503, again=accounts.wanted(sealed))
         except CentralbotError as exc:
@@ -72,3 +67,9 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
         return Response(None, status_code=204, cookies=gone)
 
     return [start, callback, logout]
+
+
+def _text(request: AnyRequest, name: str) -> str:
+    """A value of the query, "" where it is missing or longer than anything that GitHub or we would send."""
+    value = str(request.query_params.get(name, ""))
+    return value if len(value) <= MAX_TEXT else ""

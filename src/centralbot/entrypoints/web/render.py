@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Response, get
 from litestar.datastructures import Cookie
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from centralbot import __version__
@@ -68,7 +69,7 @@ class Static:
         """Serves them."""
 
         @get("/static/{version:str}/{name:str}", include_in_schema=False, sync_to_thread=False)
-        def static(version: str, name: str) -> Response[bytes]:
+        def static(version: FromPath[str], name: FromPath[str]) -> Response[bytes]:
             body = self.contents.get(name)
             if body is None:
                 raise NotFoundException
