@@ -213,5 +213,5 @@ async def test_neither_errors_nor_logs_hold_a_token(caplog: pytest.LogCaptureFix
                 except (SignInRefused, Unavailable) as error:
                     seen.append("".join(traceback.format_exception(error)))
     assert len(seen) == 13
-    said = "\n".join([*seen, caplog.text]).replace('always(401, {"message": TOKEN})', "")
+    said = "\n".join([*seen, caplog.text])
     assert (TOKEN in said, "Authorization" in said) == (False, False)

@@ -15,8 +15,9 @@ from tests.entrypoints.commands import Cli, Result
 
 PARTS = [
     "backend settings", "worker settings", "store", "schema", "clock", "service keys", "GitHub", "permissions",
-    "events", "GitHub clock",
+    "events", "webhook URL", "sign-in", "GitHub clock",
 ]  # fmt: skip
+WEBHOOK_URL = "http://127.0.0.1:9/webhooks/github"
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ async def repositories(stage: Stage) -> list[tuple[str, int, bool]]:
 
 async def test_a_doctor_checks_every_part(stage: Stage) -> None:
     """Nothing failed where all is well; what is not set is said as skipped."""
+    stage.simulator.deliverer.url = WEBHOOK_URL
     result = await stage.run("doctor", "--json")
     assert result.code == 0, result.out
     assert [check["name"] for check in result.json] == PARTS
     skipped = {check["name"]: check["message"] for check in result.json if check["status"] == "skipped"}
-    assert set(skipped) == {"worker settings", "service keys"}
+    assert set(skipped) == {"worker settings", "service keys", "sign-in"}
     assert skipped["worker settings"].startswith("set CENTRALBOT_BOT_KEY_ID to check this: ")
     lines = (await stage.run("doctor")).out.splitlines()
     assert [line.split("  ")[0].strip() for line in lines].count("ok") == len(PARTS) - len(skipped)
@@ -74,7 +76,11 @@ async def test_a_doctor_checks_every_part(stage: Stage) -> None:
 async def test_a_doctor_finds_what_the_app_lacks(stage: Stage) -> None:
     """Permissions and events, each on its line."""
     simulator = Simulator(
-        webhook_secret=SECRET, private_key_pem=PRIVATE_KEY, permissions={"pull_requests": "read"}, events=()
+        webhook_secret=SECRET,
+        webhook_url=WEBHOOK_URL,
+        private_key_pem=PRIVATE_KEY,
+        permissions={"pull_requests": "read"},
+        events=(),
     )
     async with running(simulator) as url:
         result = await stage.run("doctor", "--json", CENTRALBOT_GITHUB_API_URL=url)
@@ -99,6 +105,7 @@ async def test_a_doctor_does_not_migrate(stage: Stage, empty_database: str) -> N
 
 async def test_a_doctor_without_a_store_goes_on(stage: Stage) -> None:
     """With what does not need it."""
+    stage.simulator.deliverer.url = WEBHOOK_URL
     result = await stage.run("doctor", "--json", CENTRALBOT_DATABASE_URL="postgresql://127.0.0.1:9/x")
     failed = [check["name"] for check in result.json if check["status"] == "failed"]
     assert (result.code, failed, result.json[-1]["name"]) == (1, ["store"], "GitHub clock")

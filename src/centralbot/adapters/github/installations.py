@@ -9,7 +9,7 @@ from functools import partial
 
 from centralbot.adapters.github import operations
 from centralbot.adapters.github.client import GitHubClient
-from centralbot.adapters.github.shapes import App, Delivery, Installation, RepositoryPage, decode
+from centralbot.adapters.github.shapes import App, Delivery, HookConfig, Installation, RepositoryPage, decode
 from centralbot.ports.driven.github import AppInfo, InstallationInfo, RepositoryName, WebhookDelivery
 
 
@@ -21,6 +21,10 @@ class GitHubInstallations:
 
     async def get_app(self) -> AppInfo:
         return decode(await self._client.as_app(operations.get_app()), App).to_port()
+
+    async def webhook_url(self) -> str | None:
+        """Where GitHub sends the App's webhooks; None when it has none. For the doctor, not of the port."""
+        return decode(await self._client.as_app(operations.get_hook_config()), HookConfig).url
 
     async def list_installations(self) -> Sequence[InstallationInfo]:
         found: list[InstallationInfo] = []

@@ -66,6 +66,10 @@ def get_app() -> ApiRequest:
     return ApiRequest(operation="apps/get-authenticated", method="GET", path="/app")
 
 
+def get_hook_config() -> ApiRequest:
+    return ApiRequest(operation="apps/get-webhook-config-for-app", method="GET", path="/app/hook/config")
+
+
 def get_user(login: str) -> ApiRequest:
     return ApiRequest(operation="users/get-by-username", method="GET", path=f"/users/{quote(login, safe='')}")
 

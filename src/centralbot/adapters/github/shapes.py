@@ -33,11 +33,23 @@ class App(msgspec.Struct):
     name: str | None = None
     permissions: dict[str, str] = {}
     events: list[str] = []
+    client_id: str | None = None
 
     def to_port(self) -> AppInfo:
         return AppInfo(
-            id=self.id, slug=self.slug, name=self.name, permissions=self.permissions, events=tuple(self.events)
+            id=self.id,
+            slug=self.slug,
+            name=self.name,
+            permissions=self.permissions,
+            events=tuple(self.events),
+            client_id=self.client_id,
         )
+
+
+class HookConfig(msgspec.Struct):
+    """``url`` is missing where the App has no webhook."""
+
+    url: str | None = None
 
 
 class AccessToken(msgspec.Struct):

@@ -20,6 +20,7 @@ from centralbot.ports.driven.people import SignInRefused, UserTokens
 
 _ERROR = re.compile(r"[a-z_]{1,60}")
 _TOKEN = re.compile(r"[!-~]{1,4096}")
+NO_CODE: Final = "0" * 20
 _ADVICE: Final = {
     "incorrect_client_credentials": "check CENTRALBOT_GITHUB_CLIENT_ID and CENTRALBOT_GITHUB_CLIENT_SECRET",
     "redirect_uri_mismatch": "add CENTRALBOT_PUBLIC_URL's /api/v1/auth/github/callback to the App's callback URLs",
@@ -72,9 +73,25 @@ class GitHubSignIn:
         if response.status not in (204, 404, 422):
             raise Unavailable(f"GitHub does not take a token back: HTTP {response.status}")
 
+    async def client_problem(self) -> str | None:
+        """GitHub's word for what is wrong with the client id and secret; None where it takes them.
+
+        A code that nobody was given is asked for: with the right client GitHub refuses the code alone. For the doctor.
+        """
+        error = (await self._asked(code=NO_CODE)).error
+        return None if error == "bad_verification_code" else error if _ERROR.fullmatch(error) else "unknown"
+
     async def _tokens(self, **given: str) -> UserTokens:
-        form = {"client_id": self._client_id, "client_secret": self._client_secret, **given}
         now = self._clock.now()  # before the question: a token must not be held longer than it lives
+        answer = await self._asked(**given)
+        if answer.error:
+            raise _refusal(answer.error)
+        if not _TOKEN.fullmatch(answer.access_token):
+            raise Unavailable("GitHub's answer holds no token")
+        return answer.to_port(now)
+
+    async def _asked(self, **given: str) -> TokenAnswer:
+        form = {"client_id": self._client_id, "client_secret": self._client_secret, **given}
         response = await self._client.send(
             "POST",
             f"{self._web_url}/login/oauth/access_token",
@@ -83,12 +100,7 @@ class GitHubSignIn:
         )
         if not response.ok:
             raise _refusal(f"http_{response.status}" if response.status < 400 else "not_accepted")
-        answer = decode(response, TokenAnswer)
-        if answer.error:
-            raise _refusal(answer.error)
-        if not _TOKEN.fullmatch(answer.access_token):
-            raise Unavailable("GitHub's answer holds no token")
-        return answer.to_port(now)
+        return decode(response, TokenAnswer)
 
 
 def _refusal(error: str) -> SignInRefused:

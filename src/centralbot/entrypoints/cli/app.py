@@ -22,6 +22,7 @@ from centralbot.entrypoints.cli import (
     replay,
     repos,
     serve,
+    setup,
     simulator,
     sweep,
     sync,
@@ -72,6 +73,7 @@ def build() -> typer.Typer:
     ):
         app.add_typer(group, name=name)
     app.command("doctor")(doctor.doctor)
+    app.command("setup")(setup.setup)
     app.command("sync")(sync.sync)
     app.command("replay")(replay.replay)
     app.command("demo")(demo.demo)

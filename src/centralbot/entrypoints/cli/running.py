@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def read_settings() -> dict[str, str]:
-    """The environment over ``.env`` in the working directory. Raises SettingsError."""
-    from centralbot.entrypoints.settings import read_environ
+def read_settings(*, with_app: bool = True) -> dict[str, str]:
+    """The environment over ``.env`` in the working directory over the App of ``centralbot setup``, unless left out.
 
-    return read_environ(os.environ, Path.cwd())
+    Raises SettingsError.
+    """
+    from centralbot.entrypoints.settings import read_environ, with_app_file
+
+    environ = read_environ(os.environ, Path.cwd())
+    return with_app_file(environ) if with_app else environ
 
 
 def start_logs(environ: dict[str, str], *, quiet: bool) -> None:

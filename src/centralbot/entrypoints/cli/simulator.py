@@ -26,7 +26,7 @@ def simulator(
     and client credentials are taken from the same settings where these are set, and made up where not.
     """
     leave_on_sigterm()
-    environ = read_settings()
+    environ = read_settings(with_app=False)  # its settings are printed: never those of a real App
     start_logs(environ, quiet=True)
     from centralbot.entrypoints.roots import simulator as root
 

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
+from centralbot.adapters.github.app import GitHubApp
+from centralbot.adapters.github.people_app import PeopleSettings, open_people
 from centralbot.adapters.postgres.migrate import status as schema_status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
@@ -14,14 +17,13 @@ from centralbot.domain.errors import CentralbotError
 from centralbot.entrypoints import settings
 from centralbot.entrypoints.roots.backend import database
 from centralbot.entrypoints.roots.github import open_app
-from centralbot.entrypoints.settings import SettingsError
+from centralbot.entrypoints.settings import SettingsError, app_file
+from centralbot.entrypoints.setup.manifest import CALLBACK_PATH, EVENTS, PERMISSIONS, WEBHOOK_PATH, is_loopback
 from centralbot.ports.driven.github import AppInfo
 
 MAX_SKEW_S = 30.0
 """Signed requests are refused at 300 s, GitHub's App tokens at 60 s."""
 
-PERMISSIONS = {"pull_requests": "write", "metadata": "read"}
-EVENTS = ("pull_request", "repository")
 LEVELS = ("none", "read", "write", "admin")
 
 
@@ -121,6 +123,8 @@ async def _github(environ: Mapping[str, str]) -> AsyncIterator[Check]:
         yield Check("GitHub", "ok", f"{loaded.api_url} knows us as the App {app.name or app.slug!r} (id {app.id})")
         yield _permissions(app)
         yield _events(app)
+        yield await _webhook(github, environ, api_url=loaded.api_url)
+        yield await _sign_in(app, environ)
         if github.clock_skew_s is not None:
             yield _skew("GitHub clock", github.clock_skew_s, "GitHub's")
 
@@ -147,6 +151,49 @@ def _events(app: AppInfo) -> Check:
         where = "subscribe on the App's settings page on GitHub"
         return Check("events", "failed", f"the App does not get {', '.join(missing)}; {where}")
     return Check("events", "ok", ", ".join(EVENTS))
+
+
+async def _webhook(github: GitHubApp, environ: Mapping[str, str], *, api_url: str) -> Check:
+    """GitHub's address for the worker against the one that setup asked for, and against what GitHub can reach."""
+    name, where = "webhook URL", "set it on the App's settings page on GitHub"
+    try:
+        url = await github.installations.webhook_url()
+    except CentralbotError as exc:
+        return Check(name, "failed", f"GitHub does not tell it: {exc.message}")
+    expected = environ.get(app_file.WEBHOOK_URL, "").strip()
+    if not url:
+        return Check(name, "failed", f"the App has no webhook; {where}, to the worker's public address {WEBHOOK_PATH}")
+    if expected and url != expected:
+        return Check(name, "failed", f"GitHub sends to {url}, setup asked for {expected}; {where}")
+    if is_loopback(url) and not is_loopback(api_url):
+        return Check(name, "failed", f"GitHub cannot reach {url}; {where}, to an address on the internet")
+    if not urlsplit(url).path.endswith(WEBHOOK_PATH):
+        return Check(name, "failed", f"GitHub sends to {url}, the worker listens at {WEBHOOK_PATH}; {where}")
+    return Check(name, "ok", f"GitHub sends to {url}")
+
+
+async def _sign_in(app: AppInfo, environ: Mapping[str, str]) -> Check:
+    name, both = "sign-in", f"{app_file.CLIENT_ID} and {app_file.CLIENT_SECRET}"
+    try:
+        oauth = settings.load_oauth_settings(environ)
+    except SettingsError as exc:
+        return _setting(name, exc)
+    if oauth is None:
+        return Check(name, "skipped", f"set {both} to let people sign in; both are on the App's settings page")
+    if app.client_id is not None and app.client_id != oauth.client_id:
+        return Check(name, "failed", f"{app_file.CLIENT_ID} is another App's: ours has {app.client_id}")
+    client = PeopleSettings(
+        client_id=oauth.client_id, client_secret=oauth.client_secret, api_url=oauth.api_url, web_url=oauth.web_url
+    )
+    try:
+        async with open_people(client, clock=SystemClock()) as people:
+            problem = await people.sign_in.client_problem()
+    except CentralbotError as exc:
+        return Check(name, "failed", f"{exc.message}; check {both} and {app_file.WEB_URL}")
+    if problem is not None:
+        return Check(name, "failed", f"GitHub says {problem}; check {both}")
+    callback = oauth.public_url + CALLBACK_PATH
+    return Check(name, "ok", f"GitHub takes the client secret; the App's callback URL has to be {callback}")
 
 
 def _skew(name: str, skew_s: float, whose: str) -> Check:

@@ -1,5 +1,6 @@
 """Settings from environment variables, or from the same names in ``.env``; each command loads the parts it needs."""
 
+from centralbot.entrypoints.settings.app_file import with_app_file
 from centralbot.entrypoints.settings.backend import (
     ApiSettings,
     GateSettings,
@@ -24,6 +25,7 @@ from centralbot.entrypoints.settings.worker import (
     load_github_app_settings,
     load_webhook_target,
     load_worker_settings,
+    load_worker_url,
 )
 
 __all__ = [
@@ -50,5 +52,7 @@ __all__ = [
     "load_web_settings",
     "load_webhook_target",
     "load_worker_settings",
+    "load_worker_url",
     "read_environ",
+    "with_app_file",
 ]

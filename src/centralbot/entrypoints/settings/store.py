@@ -33,14 +33,17 @@ class StoreSettings(DatabaseSettings):
 
 def load_database_settings(environ: Mapping[str, str]) -> DatabaseSettings:
     """For what needs no secrets: the schema. Makes nothing. Raises SettingsError."""
-    reader = Reader(environ)
-    given = reader.text("CENTRALBOT_DATA_DIR")
+    return DatabaseSettings(database_url=_database_url(Reader(environ)), data_dir=data_dir_of(environ))
+
+
+def data_dir_of(environ: Mapping[str, str]) -> Path:
+    """Where state and generated keys are. Raises SettingsError."""
+    given = Reader(environ).text("CENTRALBOT_DATA_DIR")
     data_dir = Path(given) if given else Path(platformdirs.user_data_dir("centralbot", appauthor=False))
     try:
-        data_dir = data_dir.expanduser().absolute()
+        return data_dir.expanduser().absolute()
     except RuntimeError as error:
         raise SettingsError("CENTRALBOT_DATA_DIR", f"{error}; write the directory in full") from error
-    return DatabaseSettings(database_url=_database_url(reader), data_dir=data_dir)
 
 
 def load_store_settings(environ: Mapping[str, str]) -> StoreSettings:

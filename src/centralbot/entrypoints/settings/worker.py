@@ -55,12 +55,17 @@ class WebhookTarget:
 
 def load_webhook_target(environ: Mapping[str, str]) -> WebhookTarget:
     """For sending to the worker that these settings would start. Raises SettingsError."""
+    return WebhookTarget(url=load_worker_url(environ), secret=_webhook_secrets(Reader(environ))[0])
+
+
+def load_worker_url(environ: Mapping[str, str]) -> str:
+    """Where the worker that these settings would start is reached on this machine. Raises SettingsError."""
     reader = Reader(environ)
     host = reader.host("CENTRALBOT_WORKER_HOST", "127.0.0.1")
     port = reader.integer("CENTRALBOT_WORKER_PORT", 3000, 0, HIGHEST_PORT)
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the reverse of binding to all
     shown = f"[{reached}]" if ":" in reached else reached
-    return WebhookTarget(url=f"http://{shown}:{port}", secret=_webhook_secrets(reader)[0])
+    return f"http://{shown}:{port}"
 
 
 def load_worker_settings(environ: Mapping[str, str]) -> WorkerSettings:

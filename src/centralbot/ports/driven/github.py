@@ -54,6 +54,8 @@ class AppInfo:
     name: str | None
     permissions: Mapping[str, str] = field(default_factory=dict)
     events: tuple[str, ...] = ()
+    client_id: str | None = None
+    """None on a GitHub too old to tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The page on this machine that registers the GitHub App, for ``centralbot setup``."""
