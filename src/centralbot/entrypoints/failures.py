@@ -9,7 +9,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from centralbot.domain.errors import CentralbotError
-from centralbot.entrypoints.http import error_body, error_parts
+from centralbot.entrypoints.http import error_body, error_parts, loggable
 
 log = structlog.get_logger("centralbot")
 
@@ -34,7 +34,7 @@ def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
 
 
 def _unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
-    log.error("request.failed", path=request.url.path, exc_info=exc)
+    log.error("request.failed", path=loggable(request.url.path), exc_info=exc)
     body = error_body("INTERNAL", "an unexpected error; it is in the log")
     return Response(body, status_code=500, media_type=MediaType.JSON)
 

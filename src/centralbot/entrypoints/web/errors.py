@@ -11,7 +11,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from centralbot.domain.errors import CentralbotError, Unauthenticated
-from centralbot.entrypoints.http import error_parts
+from centralbot.entrypoints.http import error_parts, loggable
 from centralbot.entrypoints.web.guard import AnyRequest
 from centralbot.entrypoints.web.render import Pages
 from centralbot.ports.driving.accounts import Caller
@@ -50,7 +50,7 @@ def page_errors(pages: Pages) -> dict[int | type[Exception], Any]:
         status, _, headers = error_parts(exc)
         caller = _caller(request)
         if status >= 500:
-            log.warning("page.unavailable", path=request.url.path, code=exc.code, why=exc.message)
+            log.warning("page.unavailable", path=loggable(request.url.path), code=exc.code, why=exc.message)
         if isinstance(exc, Unauthenticated):
             start = f"/api/v1/auth/github/start?return_to={quote(_here(request), safe='')}"
             if caller is None and request.method in ("GET", "HEAD"):
@@ -64,7 +64,7 @@ def page_errors(pages: Pages) -> dict[int | type[Exception], Any]:
         return page(request, exc.status_code, message, dict(exc.headers or {}))
 
     def unexpected(request: AnyRequest, exc: Exception) -> Response[Any]:
-        log.error("request.failed", path=request.url.path, exc_info=exc)
+        log.error("request.failed", path=loggable(request.url.path), exc_info=exc)
         return page(request, 500, UNEXPECTED, {})
 
     def page(request: AnyRequest, status: int, message: str, headers: Mapping[str, str]) -> Response[Any]:
