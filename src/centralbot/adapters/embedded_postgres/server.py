@@ -30,6 +30,7 @@ _CONFIGURATION = {
     "log_checkpoints": "off",  # the log is one file, and nobody rotates it while the server runs
     "max_parallel_workers_per_gather": "0",  # small queries; parallel ones fill the 64 MB /dev/shm of a container
     "jit": "off",
+    "wal_buffers": "16MB",  # else a sweep's sessions write the log themselves, thousands of times, while they wait
 }
 _ACCEPTING, _REJECTING = 0, 1  # exit codes of pg_isready
 
