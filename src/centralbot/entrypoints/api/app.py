@@ -14,6 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError, Unavailable
 from centralbot.entrypoints import failures
+from centralbot.entrypoints.api.gate_operations import GATE
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.openapi import DescribedPathsPlugin
 from centralbot.entrypoints.api.operations import INTERNAL, SIGN_IN
@@ -24,7 +25,7 @@ from centralbot.ports.driven.admin import Health
 
 log = structlog.get_logger("centralbot.api")
 
-OPERATIONS = (*INTERNAL, *SIGN_IN, *OWNER)
+OPERATIONS = (*INTERNAL, *SIGN_IN, *OWNER, *GATE)
 
 
 def build_app(
