@@ -96,7 +96,10 @@ class _Keeper:
                 key = await self._service_key()
             except CentralbotError as error:  # the App is safe; a key can be made by hand
                 key = None
-                steps.insert(0, f"Make a key for the worker and set its two values: centralbot keys create ({error})")
+                steps.insert(
+                    0,
+                    f"The worker's key could not be made ({error.message}); make one by hand: centralbot keys create",
+                )
             if key is not None:
                 app_file.write_app_file(data_dir, {**values, **key})
         except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from litestar import Litestar, Response, Router, get, post
 
-from centralbot.domain.errors import CentralbotError, Forbidden
+from centralbot.domain.errors import CentralbotError, Forbidden, NotFound
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.setup.manifest import Wanted, problems
 from centralbot.entrypoints.web.errors import page_errors
@@ -139,8 +139,16 @@ def build_app(setup: Setup) -> Litestar:
             return pages.redirect(f"{base}/")
         return pages.page("setup/done.html", here=base, made=setup.outcome.result())
 
+    @get("/", include_in_schema=False)
+    async def elsewhere() -> Response[Any]:
+        raise NotFound("open the whole address that 'centralbot setup' has printed in its terminal")
+
     return Litestar(
-        route_handlers=[Router(path=base, route_handlers=[start, go_on, done, finished]), pages.static.route()],
+        route_handlers=[
+            elsewhere,
+            Router(path=base, route_handlers=[start, go_on, done, finished]),
+            pages.static.route(),
+        ],
         exception_handlers=page_errors(pages),
         openapi_config=None,
         request_max_body_size=MIB,
