@@ -12,7 +12,6 @@ from litestar import MediaType, Response, delete, get, post, put
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import NotFound, ValidationError
 from centralbot.entrypoints.api import owner_wire as wire
-from centralbot.entrypoints.api.sentences import sentences
 from centralbot.entrypoints.decoding import decode
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
@@ -100,7 +99,7 @@ def owner_routes(guard: Guard, desks: Desks) -> list[Any]:
     async def audit(request: AnyRequest, repo_id: str) -> Response[bytes]:
         caller, number = await guard.require(request), github_id(repo_id, "repo_id")
         page = await owner.audit(caller, number, before=cursor(_asked(request, "cursor")))
-        return _json(wire.audit_answer(page, sentences(page.events, page.logins)))
+        return _json(wire.audit_answer(page))
 
     @post(f"{CHALLENGE}/exempt", include_in_schema=False, status_code=200)
     async def exempt(request: AnyRequest, challenge_id: str) -> Response[bytes]:

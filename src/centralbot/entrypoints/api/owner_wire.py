@@ -14,10 +14,11 @@ from centralbot.domain.effects import AuditEvent
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor, AuthorAssociation
 from centralbot.domain.policy import MAX_LABEL_CHARS, MAX_RULES_CHARS, MAX_WINDOW_S, MIN_WINDOW_S, Mode, RepoConfig
+from centralbot.domain.trace import sentence
 from centralbot.ports.driven.admin import WhitelistEntry
 from centralbot.ports.driven.people import RepoRole
 from centralbot.ports.driving.configuring import MAX_EXTEND_S, MAX_RESOLVE, MAX_WHITELIST, MIN_EXTEND_S
-from centralbot.ports.driving.owner import AppStatus, AuditPage, OwnRepository
+from centralbot.ports.driving.owner import AppStatus, AuditPage, OwnRepository, person
 from centralbot.ports.driving.owner_challenges import ChallengePage
 
 GitHubId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
@@ -247,26 +248,19 @@ def challenges_answer(page: ChallengePage) -> ChallengesAnswer:
     return ChallengesAnswer([challenge_answer(it) for it in page.challenges], page.cursor)
 
 
-def event_answer(event: AuditEvent, logins: Mapping[int, str], sentence: str) -> WireEvent:
+def audit_answer(page: AuditPage) -> AuditAnswer:
+    return AuditAnswer([_event(event, page.logins) for event in page.events], page.cursor)
+
+
+def _event(event: AuditEvent, logins: Mapping[int, str]) -> WireEvent:
     return WireEvent(
         id=event.id,
         at=event.at,
         event=event.event,
         actor=event.actor,
-        actor_login=login_of(event.actor, logins),
-        sentence=sentence,
+        actor_login=logins.get(person(event.actor) or 0),
+        sentence=sentence(event, logins),
         pr_number=event.pr_number,
         challenge_id=event.challenge_id,
         detail=dict(event.detail),
     )
-
-
-def audit_answer(page: AuditPage, sentences: Sequence[str]) -> AuditAnswer:
-    told = zip(page.events, sentences, strict=True)
-    return AuditAnswer([event_answer(event, page.logins, sentence) for event, sentence in told], page.cursor)
-
-
-def login_of(actor: str, logins: Mapping[int, str]) -> str | None:
-    """The login of the person that an audit row names, where it is known."""
-    scheme, _, number = actor.partition(":")
-    return logins.get(int(number)) if scheme == "github" and number.isascii() and number.isdigit() else None

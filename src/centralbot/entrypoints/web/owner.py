@@ -10,7 +10,6 @@ from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import NotFound, ValidationError
 from centralbot.domain.policy import Mode
 from centralbot.entrypoints.api.owner import challenge_status, cursor, github_id
-from centralbot.entrypoints.api.sentences import sentences
 from centralbot.entrypoints.web.errors import page_errors
 from centralbot.entrypoints.web.forms import MAX_FORM_BYTES, read_form
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
@@ -83,9 +82,8 @@ def _repository(frame: Frame) -> list[Any]:
         managed = await desks.owner.repository(caller, number)
         before = cursor(frame.asked(request, "cursor"))
         page = await desks.owner.audit(caller, number, before=before)
-        told = list(zip(page.events, sentences(page.events, page.logins), strict=True))
         return frame.page(
-            request, "owner/audit.html", caller, managed=managed, modes=MODES, page=page, told=told,
+            request, "owner/audit.html", caller, managed=managed, modes=MODES, page=page,
             first=before is None,
         )  # fmt: skip
 

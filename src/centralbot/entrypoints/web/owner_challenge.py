@@ -10,7 +10,6 @@ from litestar import Response, get, post
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import ChallengeNotPending, ValidationError
 from centralbot.entrypoints.api.owner import our_id
-from centralbot.entrypoints.api.sentences import sentences
 from centralbot.entrypoints.web.forms import read_form
 from centralbot.entrypoints.web.guard import AnyRequest
 from centralbot.entrypoints.web.owner_forms import read_seconds
@@ -58,7 +57,6 @@ def challenge_pages(frame: Frame) -> list[Any]:
             by=typed or (str(number), unit),
             units=tuple(UNITS)[:3],
             errors=errors or {},
-            told=list(zip(story.history, sentences(story.history, story.logins), strict=True)),
         )
 
     @get(CHALLENGE)

@@ -8,9 +8,10 @@ from typing import Any
 from litestar import Response
 
 from centralbot.domain.errors import Unauthenticated, ValidationError
+from centralbot.domain.trace import sentence, who
 from centralbot.entrypoints.web.errors import remember
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
-from centralbot.entrypoints.web.owner_words import FLASHES, STATUS, outcome, standing, who
+from centralbot.entrypoints.web.owner_words import FLASHES, STATUS, outcome, standing
 from centralbot.entrypoints.web.render import Flash, Pages
 from centralbot.ports.driving.accounts import Caller
 from centralbot.ports.driving.desks import Desks
@@ -63,6 +64,7 @@ class Frame:
             standing=standing,
             outcome=outcome,
             who=who,
+            sentence=sentence,
             **context,
         )
 

@@ -67,7 +67,7 @@ _EXEMPT: Mapping[str, str] = {
     Exemption.ASSOCIATION: "The author belongs to this repository",
     Exemption.MAINTAINER_REOPENED: "A maintainer reopened the pull request",
     Exemption.MAINTAINER: "A maintainer let the author in",
-    "LABELED": "The pull request has the exempting label",
+    Exemption.LABELED: "The pull request has the exempting label",
 }
 _CANCELED: Mapping[str, str] = {
     CancelReason.PR_CLOSED: "The pull request was closed by somebody",
@@ -103,14 +103,6 @@ def outcome(challenge: Challenge) -> str:
         case S.TIMED_OUT_CLOSED if challenge.is_shadow:
             return "Time ran out; in enforce mode it would have been closed"
     return "Time ran out, so the pull request was closed"
-
-
-def who(actor: str, logins: Mapping[int, str]) -> str:
-    """The person or thing that the audit names."""
-    scheme, _, number = actor.partition(":")
-    if scheme == "github" and number.isascii() and number.isdigit():
-        return logins.get(int(number), f"GitHub user {number}")
-    return f"operator {number}" if scheme == "operator" and number else actor
 
 
 def window_parts(seconds: int) -> tuple[int, str]:

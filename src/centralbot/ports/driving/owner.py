@@ -181,11 +181,11 @@ class Owner:
 
 async def names(reports: Reports, events: Sequence[AuditEvent]) -> dict[int, str]:
     """The known logins of the people who did these things."""
-    prefix = "github:"
-    ids = {int(event.actor[len(prefix) :]) for event in events if _is_person(event.actor)}
+    ids = {user_id for event in events if (user_id := person(event.actor)) is not None}
     return await reports.logins(sorted(ids)) if ids else {}
 
 
-def _is_person(actor: str) -> bool:
+def person(actor: str) -> int | None:
+    """GitHub's id of the person that the audit names, None where it was no person."""
     scheme, _, number = actor.partition(":")
-    return scheme == "github" and number.isascii() and number.isdigit() and len(number) < 19
+    return int(number) if scheme == "github" and number.isascii() and number.isdigit() and len(number) < 19 else None

@@ -76,7 +76,7 @@ class OwnerChallenges:
             managed=managed,
             history=history,
             proofs=await self._reports.proofs(challenge_id),
-            logins=await names(self._reports, history),
+            logins={challenge.author_id: challenge.author_login} | await names(self._reports, history),
         )
 
     async def find(self, caller: Caller, challenge_id: UUID) -> Challenge:
