@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from centralbot.domain.errors import NotFound
 from centralbot.entrypoints.decoding import decode
@@ -80,7 +81,7 @@ def gate_api_routes(guard: Guard, keeper: GateKeeper, guesses: Guesses) -> list[
     """The two routes; errors are the contract's envelope."""
 
     @get("/api/v1/gate/{gate_token:str}", include_in_schema=False)
-    async def look(request: AnyRequest, gate_token: str) -> Response[bytes]:
+    async def look(request: AnyRequest, gate_token: FromPath[str]) -> Response[bytes]:
         client = client_of(request)
         guesses.check(client)
         caller = await guard.find(request)
@@ -92,7 +93,7 @@ def gate_api_routes(guard: Guard, keeper: GateKeeper, guesses: Guesses) -> list[
         return _json(answer(view))
 
     @post("/api/v1/gate/{gate_token:str}/verify", include_in_schema=False, request_max_body_size=MAX_FORM_BYTES)
-    async def verify(request: AnyRequest, gate_token: str) -> Response[bytes]:
+    async def verify(request: AnyRequest, gate_token: FromPath[str]) -> Response[bytes]:
         client = client_of(request)
         guesses.check(client)
         caller = await guard.find(request)

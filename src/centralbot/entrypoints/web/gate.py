@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import structlog
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import (
@@ -94,14 +95,14 @@ def gate_pages(guard: Guard, pages: Pages, keeper: GateKeeper, guesses: Guesses)
             raise
 
     @get("/g/{gate_token:str}", include_in_schema=False)
-    async def look(request: AnyRequest, gate_token: str) -> Response[str]:
+    async def look(request: AnyRequest, gate_token: FromPath[str]) -> Response[str]:
         guesses.check(client_of(request))
         caller = await guard.find(request)
         remember(request, caller)
         return show(await view_of(request, gate_token, caller), caller, _here(gate_token))
 
     @post("/g/{gate_token:str}", include_in_schema=False, request_max_body_size=MAX_FORM_BYTES)
-    async def verify(request: AnyRequest, gate_token: str) -> Response[Any]:
+    async def verify(request: AnyRequest, gate_token: FromPath[str]) -> Response[Any]:
         guesses.check(client_of(request))
         guard.same_origin(request)
         caller, here = await guard.find(request), _here(gate_token)
