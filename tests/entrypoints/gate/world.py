@@ -6,10 +6,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import altcha
 import httpx
@@ -23,6 +25,7 @@ from centralbot.adapters.verifiers.attestation import Attestation
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
 from centralbot.domain.challenge import Challenge
+from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import Gate
 from centralbot.domain.policy import RepoConfig
@@ -55,7 +58,7 @@ class GateWorld:
     under: UnderTest
     keeper: GateKeeper
     guard: Guard
-    app: Litestar
+    app: Any
     _cookies: Any = field(default_factory=lambda: count(1))
 
     async def asked(self, *kinds: str, posted: bool = True, number: int = 42, **fields: Any) -> Challenge:
@@ -70,6 +73,14 @@ class GateWorld:
     async def status(self, challenge: Challenge) -> str:
         return (await self.under.store.challenges.get(challenge.id)).status.value
 
+    def lose_the_store(self) -> None:
+        """From now on no challenge can be read."""
+
+        async def get(challenge_id: UUID) -> Challenge:
+            raise Unavailable("the store cannot answer", retry_after_s=3)
+
+        self.under.store.challenges.get = get  # type: ignore[method-assign]
+
     async def cookie(self, user: Actor = AUTHOR) -> str:
         """The session cookie of somebody who has signed in."""
         value, now = f"cookie-{next(self._cookies)}", self.clock.now()
@@ -79,7 +90,7 @@ class GateWorld:
             user=user,
             tokens=self.people.issue(user.login),
             created_at=now,
-            expires_at=replace_days(now),
+            expires_at=now + timedelta(days=14),
         )
         await self.under.store.sessions.start(session, hashlib.sha256(value.encode()).digest())
         return value
@@ -94,10 +105,6 @@ class GateWorld:
             cookies={} if cookie is None else {self.guard.session_cookie: cookie},
             headers={"origin": URL, "sec-fetch-site": "same-origin", **(headers or {})},
         )
-
-
-def replace_days(now: Any) -> Any:
-    return now.replace(year=now.year + 1)
 
 
 async def gate_world(
@@ -195,7 +202,3 @@ def proofs(steps: Any) -> dict[str, dict[str, Any]]:
 def form(given: Mapping[str, Mapping[str, Any]]) -> str:
     """The proofs as the page's form sends them."""
     return urlencode({f"{kind}.{name}": value for kind, fields in given.items() for name, value in fields.items()})
-
-
-def renamed(challenge: Challenge, **fields: Any) -> Challenge:
-    return replace(challenge, **fields)

@@ -17,7 +17,7 @@ class GitHubLogin:
         return Step(
             kind=self.kind,
             title="Sign in with GitHub",
-            text="This shows that the pull request's author is here. GitHub tells us who you are, and nothing else.",
+            text="This shows that the pull request's author is here. GitHub tells us who you are, nothing else.",
             done=_is_author(attempt),
         )
 

@@ -14,7 +14,7 @@ EXEMPT: Mapping[str, str] = {
     Exemption.ASSOCIATION: "Its author belongs to this repository.",
     Exemption.MAINTAINER_REOPENED: "A maintainer reopened it, which lets its author in.",
     Exemption.MAINTAINER: "A maintainer let its author in by hand.",
-    "LABELED": "A maintainer put a label on it that lets its author in.",
+    Exemption.LABELED: "A maintainer put a label on it that lets its author in.",
 }
 
 CANCELED: Mapping[str, str] = {

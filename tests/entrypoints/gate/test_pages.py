@@ -1,0 +1,347 @@
+"""The contributor's page, state by state, as a browser gets it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from centralbot.domain import verdicts
+from centralbot.domain.challenge import CancelReason, Challenge
+from centralbot.domain.events import Actor, RepositoryRef
+from centralbot.domain.policy import Exemption
+from centralbot.entrypoints.web.forms import MAX_FORM_BYTES
+from centralbot.entrypoints.web.gate_words import CANCELED, EXEMPT
+from tests.builders import AUTHOR
+from tests.entrypoints.gate.world import STRANGER, GateWorld, form, gate_world, link, proofs, token
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+async def world() -> GateWorld:
+    return await gate_world()
+
+
+async def page(world: GateWorld, challenge: Challenge, user: Actor | None = None, **changes: Any) -> str:
+    async with world.browser(None if user is None else await world.cookie(user)) as browser:
+        answer = await browser.get(link(challenge.id))
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def title(html: str) -> str:
+    found = re.search(r"<title>(.*?)</title>", html, re.S)
+    assert found is not None
+    return found[1]
+
+
+async def overruled(world: GateWorld, challenge: Challenge, verdict: Any) -> None:
+    await world.under.store.challenges.decide(
+        challenge.id, lambda facts: verdict(world.under.gate, facts, actor="github:1")
+    )
+
+
+async def run_out(world: GateWorld, challenge: Challenge) -> None:
+    await world.under.advance(challenge.window_s + 1)
+    await world.under.sweep()
+    await world.under.run_all()
+
+
+async def test_waiting_signed_out_says_what_is_asked_until_when_and_offers_one_button(world: GateWorld) -> None:
+    """What, why, how long, what next, and one way on."""
+    html = await page(world, await world.asked())
+    assert title(html) == "Verify your pull request · org/repo-999 #42"
+    for said in (
+        "asks new authors",
+        '<time datetime="2026-02-16T12:30:00Z" data-until>16 Feb 2026, 12:30 UTC</time>',
+        "about 30 minutes",
+        "What happens next",
+        'href="https://github.com/org/repo-999/pull/42"',
+        "Sign in with GitHub to verify",
+        "Confirm the rules",
+    ):
+        assert said in html
+    assert html.count('class="button big"') == 1
+    assert "<form" not in html
+    assert "data-task" not in html
+
+
+async def test_sign_in_comes_back_to_this_page(world: GateWorld) -> None:
+    """The button carries the way back."""
+    challenge = await world.asked()
+    html = await page(world, challenge)
+    assert f'href="/api/v1/auth/github/start?return_to=%2Fg%2F{token(challenge)}"' in html
+
+
+async def test_the_author_sees_the_steps_and_a_button(world: GateWorld) -> None:
+    """Signed in: the first step is done, the second has its task, the third its box."""
+    html = await page(world, await world.asked(), AUTHOR)
+    assert "You are <b><bdi>contrib</bdi></b>, the author" in html
+    assert "data-task='{" in html
+    assert 'name="attestation.confirmed"' in html
+    assert "<noscript>" in html
+    assert "data-by-itself" not in html
+
+
+@pytest.mark.parametrize("kinds", [("github-login",), ("github-login", "proof-of-work")])
+async def test_where_nothing_is_left_to_decide_the_page_sends_itself(world: GateWorld, kinds: tuple[str, ...]) -> None:
+    """Three clicks at most: the comment's link, sign in, authorize."""
+    assert "data-by-itself" in await page(world, await world.asked(*kinds), AUTHOR)
+
+
+async def test_another_account_is_told_who_it_is_and_whose_this_is(world: GateWorld) -> None:
+    """And can take another one at GitHub."""
+    html = await page(world, await world.asked(), STRANGER)
+    assert title(html).startswith("Another account is needed")
+    assert "<bdi>somebody-else</bdi>" in html
+    assert "<bdi>contrib</bdi>" in html
+    assert "select_account=true" in html
+
+
+async def test_before_the_comment_is_posted_no_time_runs(world: GateWorld) -> None:
+    """The page says so and invents no deadline."""
+    html = await page(world, await world.asked(posted=False))
+    assert "Your time has not started yet." in html
+    assert "You will have 30 minutes" in html
+    assert "<time" not in html
+
+
+async def test_when_time_is_up_but_nothing_closed_yet_it_says_so(world: GateWorld) -> None:
+    """Between the deadline and the sweep."""
+    challenge = await world.asked()
+    world.clock.advance(challenge.window_s + 1)
+    assert "Time is up" in await page(world, challenge)
+
+
+async def test_too_late_says_how_it_comes_back(world: GateWorld) -> None:
+    """Closed, and verifying reopens it."""
+    challenge = await world.asked()
+    await run_out(world, challenge)
+    html = await page(world, challenge, AUTHOR)
+    assert title(html).startswith("Closed for now: verify to reopen")
+    assert "Verify and reopen" in html
+
+
+async def test_a_newer_check_is_named(world: GateWorld) -> None:
+    """The old link says where to look."""
+    challenge = await world.asked()
+    await run_out(world, challenge)
+    await world.under.challenged(42, action="reopened", seconds=challenge.window_s + 60, sender=AUTHOR)
+    assert title(await page(world, challenge)).startswith("A newer check counts")
+
+
+async def test_verified_in_time_and_late_say_what_comes_next(world: GateWorld) -> None:
+    """Stays open, or is being reopened."""
+    challenge = await world.asked("github-login", number=1)
+    await world.under.verify(challenge)
+    html = await page(world, challenge)
+    assert (title(html).startswith("Verified"), "your pull request stays open" in html) == (True, True)
+    late = await world.asked("github-login", number=2)
+    await run_out(world, late)
+    await world.under.verify(late)
+    assert "is being reopened" in await page(world, late)
+
+
+async def test_exempt_and_canceled_say_why(world: GateWorld) -> None:
+    """In words."""
+    challenge = await world.asked(number=1)
+    await overruled(world, challenge, verdicts.on_exempted)
+    assert "A maintainer let its author in by hand." in await page(world, challenge)
+    challenge = await world.asked(number=2)
+    await overruled(world, challenge, verdicts.on_canceled)
+    assert "A maintainer called the check off." in await page(world, challenge)
+
+
+def test_every_reason_has_words() -> None:
+    """A new reason needs its sentence."""
+    assert set(EXEMPT) >= {it.value for it in Exemption}
+    assert set(CANCELED) >= {it.value for it in CancelReason}
+
+
+async def test_without_client_credentials_the_page_says_what_is_missing() -> None:
+    """Names of settings, and whom to tell."""
+    world = await gate_world(can_sign_in=False)
+    html = await page(world, await world.asked())
+    assert "CENTRALBOT_GITHUB_CLIENT_ID" in html
+    assert "/api/v1/auth/github/start" not in html
+
+
+async def test_every_unknown_link_has_the_same_page(world: GateWorld) -> None:
+    """404, whatever is wrong with it."""
+    challenge = await world.asked()
+    good = token(challenge)
+    async with world.browser() as browser:
+        texts = set()
+        for bad in (good[:-1], "x" * 43, "%00", good[:-1] + ("A" if good[-1] != "A" else "B"), "é"):
+            answer = await browser.get(f"/g/{bad}")
+            assert answer.status_code == 404
+            texts.add(re.sub(r'href="[^"]*"', "", answer.text))
+    assert len(texts) == 1
+    assert "This link leads nowhere" in texts.pop()
+
+
+async def test_too_many_guesses_get_a_page_that_says_when_to_come_back(world: GateWorld) -> None:
+    """429 with Retry-After."""
+    async with world.browser() as browser:
+        for _ in range(30):
+            await browser.get("/g/nothing")
+        answer = await browser.get("/g/nothing")
+    assert (answer.status_code, "One minute, please" in answer.text) == (429, True)
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_the_store_being_away_is_a_page_with_a_way_to_try_again(world: GateWorld) -> None:
+    """503 with Retry-After."""
+    challenge = await world.asked()
+
+    world.lose_the_store()
+    async with world.browser() as browser:
+        answer = await browser.get(link(challenge.id))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
+    assert f'href="{link(challenge.id)}">Try again' in answer.text
+
+
+async def test_the_form_verifies_and_shows_the_result(world: GateWorld) -> None:
+    """POST, 303, GET: a reload repeats nothing."""
+    challenge = await world.asked()
+    async with world.browser(await world.cookie()) as browser:
+        steps = (await browser.get(f"/api/v1/gate/{token(challenge)}")).json()["steps"]
+        answer = await browser.post(link(challenge.id), content=form(proofs(steps)), headers=FORM)
+        assert (answer.status_code, answer.headers["location"]) == (303, link(challenge.id))
+        assert title((await browser.get(link(challenge.id))).text).startswith("Verified")
+        again = await browser.post(link(challenge.id), content="", headers=FORM)
+        assert again.status_code == 303
+    assert await world.status(challenge) == "VERIFIED"
+
+
+async def test_what_is_missing_is_said_on_top_and_beside_and_the_rest_is_kept(world: GateWorld) -> None:
+    """The summary has the focus; a ticked box stays ticked."""
+    challenge = await world.asked()
+    async with world.browser(await world.cookie()) as browser:
+        steps = (await browser.get(f"/api/v1/gate/{token(challenge)}")).json()["steps"]
+        given = proofs(steps)
+        given["proof-of-work"]["solution"] = ""
+        answer = await browser.post(link(challenge.id), content=form(given), headers=FORM)
+    assert (answer.status_code, title(answer.text).startswith("Something is missing")) == (400, True)
+    assert 'role="alert" tabindex="-1" autofocus' in answer.text
+    assert '<a href="#step-proof-of-work">' in answer.text
+    assert 'id="error-proof-of-work"' in answer.text
+    assert re.search(r'name="attestation.confirmed" value="\w+" required checked', answer.text)
+    assert 'id="error-attestation"' not in answer.text
+
+
+async def test_an_unticked_box_is_marked(world: GateWorld) -> None:
+    """For eyes and for screen readers."""
+    challenge = await world.asked("attestation")
+    async with world.browser(await world.cookie()) as browser:
+        answer = await browser.post(link(challenge.id), content="", headers=FORM)
+    assert 'aria-invalid="true" aria-describedby="error-attestation"' in answer.text
+
+
+async def test_a_form_sent_after_the_session_is_over_comes_back_to_the_page(world: GateWorld) -> None:
+    """Not to GitHub: our own policy forbids forms that lead away."""
+    challenge = await world.asked("github-login")
+    async with world.browser() as browser:
+        answer = await browser.post(link(challenge.id), content="", headers=FORM)
+    assert (answer.status_code, answer.headers["location"]) == (303, link(challenge.id))
+
+
+async def test_a_form_of_another_account_is_refused_with_its_page(world: GateWorld) -> None:
+    """403, recorded, and the way to the right account."""
+    challenge = await world.asked("github-login")
+    async with world.browser(await world.cookie(STRANGER)) as browser:
+        answer = await browser.post(link(challenge.id), content="", headers=FORM)
+    assert (answer.status_code, "select_account=true" in answer.text) == (403, True)
+    assert await world.status(challenge) == "PENDING"
+    history = await world.under.store.challenges.history(challenge.id)
+    assert history[-1].event == "challenge.refused"
+
+
+async def test_a_form_for_a_canceled_check_shows_that_it_is_over(world: GateWorld) -> None:
+    """409."""
+    challenge = await world.asked("github-login")
+    cookie = await world.cookie()
+    await overruled(world, challenge, verdicts.on_canceled)
+    async with world.browser(cookie) as browser:
+        answer = await browser.post(link(challenge.id), content="", headers=FORM)
+    assert (answer.status_code, "This check is over" in answer.text) == (409, True)
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}]
+)
+async def test_a_form_of_another_site_is_refused(world: GateWorld, headers: dict[str, str], signed_in: bool) -> None:
+    """403 as a page, whoever is signed in."""
+    challenge = await world.asked("github-login")
+    async with world.browser(await world.cookie() if signed_in else None, headers=headers) as browser:
+        answer = await browser.post(link(challenge.id), content="", headers=FORM)
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert await world.status(challenge) == "PENDING"
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"x" * (MAX_FORM_BYTES + 1), FORM, 413),
+        (b"\xff\xfe", FORM, 400),
+        (b"attestation.confirmed=%ff", FORM, 400),
+        (b"attestation.confirmed=%00", FORM, 400),
+        (b"attestation.confirmed=a&attestation.confirmed=b", FORM, 400),
+        (b"nonsense=1", FORM, 400),
+        (b"&".join(b"a.%d=1" % i for i in range(2_000)), FORM, 400),
+        (b"{}", {"content-type": "application/json"}, 400),
+        (b"--x\r\n", {"content-type": "multipart/form-data; boundary=x"}, 400),
+        (b"", {}, 400),
+    ],
+    ids=range(10),
+)
+async def test_oversized_and_malformed_forms_get_a_page(
+    world: GateWorld, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    """400 or 413, in words, and nothing changed."""
+    challenge = await world.asked("github-login")
+    async with world.browser(await world.cookie()) as browser:
+        answer = await browser.post(link(challenge.id), content=content, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert await world.status(challenge) == "PENDING"
+
+
+HOSTILE = "<script>alert(1)</script>@org/team\u202e\u200b\x1b[31m'\"&lt;"
+
+
+async def test_names_are_shown_as_text(world: GateWorld) -> None:
+    """Row 47: no HTML, nothing invisible, nothing that turns the direction of text, in any state."""
+    author, other = Actor(id=AUTHOR.id, login=HOSTILE), Actor(id=77, login=HOSTILE + "2")
+    repository = RepositoryRef(id=999, full_name=f"org/{HOSTILE}")
+    config = {"rules": f"Rule: {HOSTILE}"}
+    challenge = await world.asked(author=author, repository=repository, html_url=f"javascript:{HOSTILE}", config=config)
+    shown = [await page(world, challenge, user) for user in (None, author, other)]
+    await run_out(world, challenge)
+    shown += [await page(world, challenge, user) for user in (None, author, other)]
+    await world.under.verify(challenge)
+    shown.append(await page(world, challenge, author))
+    for html in shown:
+        assert "<script>alert" not in html
+        assert not set("\u202e\u200b\x1b") & set(html)
+        assert "javascript:" not in html
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;@org/team\ufffd\ufffd\ufffd[31m" in html
+
+
+async def test_pages_carry_their_policy_and_nothing_inline(world: GateWorld) -> None:
+    """No inline script or style, no handler, nobody else's host."""
+    challenge = await world.asked()
+    async with world.browser(await world.cookie()) as browser:
+        answer = await browser.get(link(challenge.id))
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
+        html = answer.text
+        assert not re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", html)
+        loaded = re.findall(r'(?:src|data-worker)="([^"]+)"|<link[^>]+href="([^"]+)"', html)
+        for path in {"".join(it) for it in loaded}:
+            file = await browser.get(path)
+            assert (path.startswith("/static/"), file.status_code) == (True, 200)
+            assert "immutable" in file.headers["cache-control"]
