@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import MediaType, Response, delete, get, post, put
+from litestar.params import FromPath
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import NotFound, ValidationError
@@ -45,50 +46,50 @@ def owner_routes(guard: Guard, desks: Desks) -> list[Any]:
         return _json(wire.repositories_answer(await owner.repositories(await guard.require(request))))
 
     @get(f"{REPO}/github-app-status", include_in_schema=False)
-    async def app_status(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def app_status(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller = await guard.require(request)
         managed = await owner.repository(caller, github_id(repo_id, "repo_id"))
         return _json(wire.app_status_answer(managed.status))
 
     @get(f"{REPO}/config", include_in_schema=False)
-    async def get_config(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def get_config(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller = await guard.require(request)
         managed = await owner.repository(caller, github_id(repo_id, "repo_id"))
         return _json(wire.config_answer(managed.config, configured=managed.configured))
 
     @put(f"{REPO}/config", include_in_schema=False, request_max_body_size=MIB)
-    async def put_config(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def put_config(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller, number = await guard.require(request), github_id(repo_id, "repo_id")
         kept = (await owner.repository(caller, number)).config
         config = wire.config_of(await _body(request, _CONFIG), kept)
         return _json(wire.config_answer(await owner.configure(caller, number, config), configured=True))
 
     @get(f"{REPO}/whitelist", include_in_schema=False)
-    async def get_whitelist(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def get_whitelist(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller = await guard.require(request)
         return _json(wire.whitelist_answer(await whitelist.entries(caller, github_id(repo_id, "repo_id"))))
 
     @put(f"{REPO}/whitelist", include_in_schema=False, request_max_body_size=MIB)
-    async def put_whitelist(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def put_whitelist(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller, number = await guard.require(request), github_id(repo_id, "repo_id")
         await owner.repository(caller, number)
         users = wire.users(await _body(request, _WHITELIST))
         return _json(wire.whitelist_answer(await whitelist.replace(caller, number, users)))
 
     @delete(f"{REPO}/whitelist/{{user_id:str}}", include_in_schema=False, status_code=204)
-    async def remove(request: AnyRequest, repo_id: str, user_id: str) -> None:
+    async def remove(request: AnyRequest, repo_id: FromPath[str], user_id: FromPath[str]) -> None:
         caller = await guard.require(request)
         await whitelist.remove(caller, github_id(repo_id, "repo_id"), github_id(user_id, "github_user_id"))
 
     @post(f"{REPO}/whitelist/resolve-logins", include_in_schema=False, status_code=200, request_max_body_size=MIB)
-    async def resolve(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def resolve(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller, number = await guard.require(request), github_id(repo_id, "repo_id")
         await owner.repository(caller, number)
         resolved = await whitelist.resolve(caller, number, (await _body(request, _LOGINS)).logins)
         return _json(wire.LoginsAnswer([wire.account(user) for user in resolved.found], list(resolved.unresolved)))
 
     @get(f"{REPO}/challenges", include_in_schema=False)
-    async def list_challenges(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def list_challenges(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller, number = await guard.require(request), github_id(repo_id, "repo_id")
         status, before = challenge_status(_asked(request, "status")), cursor(_asked(request, "cursor"))
         return _json(
@@ -96,25 +97,25 @@ def owner_routes(guard: Guard, desks: Desks) -> list[Any]:
         )
 
     @get(f"{REPO}/audit", include_in_schema=False)
-    async def audit(request: AnyRequest, repo_id: str) -> Response[bytes]:
+    async def audit(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller, number = await guard.require(request), github_id(repo_id, "repo_id")
         page = await owner.audit(caller, number, before=cursor(_asked(request, "cursor")))
         return _json(wire.audit_answer(page))
 
     @post(f"{CHALLENGE}/exempt", include_in_schema=False, status_code=200)
-    async def exempt(request: AnyRequest, challenge_id: str) -> Response[bytes]:
+    async def exempt(request: AnyRequest, challenge_id: FromPath[str]) -> Response[bytes]:
         caller = await guard.require(request)
         return _json(wire.challenge_answer(await challenges.exempt(caller, our_id(challenge_id))))
 
     @post(f"{CHALLENGE}/extend", include_in_schema=False, status_code=200, request_max_body_size=MIB)
-    async def extend(request: AnyRequest, challenge_id: str) -> Response[bytes]:
+    async def extend(request: AnyRequest, challenge_id: FromPath[str]) -> Response[bytes]:
         caller, ours = await guard.require(request), our_id(challenge_id)
         await challenges.find(caller, ours)
         by_s = (await _body(request, _EXTEND, default=wire.ExtendBody())).by_s
         return _json(wire.challenge_answer(await challenges.extend(caller, ours, by_s=by_s)))
 
     @post(f"{CHALLENGE}/cancel", include_in_schema=False, status_code=200)
-    async def cancel(request: AnyRequest, challenge_id: str) -> Response[bytes]:
+    async def cancel(request: AnyRequest, challenge_id: FromPath[str]) -> Response[bytes]:
         caller = await guard.require(request)
         return _json(wire.challenge_answer(await challenges.cancel(caller, our_id(challenge_id))))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import NotFound, ValidationError
@@ -55,7 +56,7 @@ def _repository(frame: Frame) -> list[Any]:
     desks = frame.desks
 
     @get(REPO)
-    async def overview(request: AnyRequest, repo_id: str) -> Response[str]:
+    async def overview(request: AnyRequest, repo_id: FromPath[str]) -> Response[str]:
         caller, number = await frame.enter(request), github_id(repo_id, "repo_id")
         managed = await desks.owner.repository(caller, number)
         status = challenge_status(frame.asked(request, "status") or None)
@@ -77,7 +78,7 @@ def _repository(frame: Frame) -> list[Any]:
         )
 
     @get(f"{REPO}/audit")
-    async def audit(request: AnyRequest, repo_id: str) -> Response[str]:
+    async def audit(request: AnyRequest, repo_id: FromPath[str]) -> Response[str]:
         caller, number = await frame.enter(request), github_id(repo_id, "repo_id")
         managed = await desks.owner.repository(caller, number)
         before = cursor(frame.asked(request, "cursor"))
@@ -109,13 +110,13 @@ def _settings(frame: Frame) -> list[Any]:
         )
 
     @get(f"{REPO}/settings")
-    async def show(request: AnyRequest, repo_id: str) -> Response[str]:
+    async def show(request: AnyRequest, repo_id: FromPath[str]) -> Response[str]:
         caller = await frame.enter(request)
         managed = await owner.repository(caller, github_id(repo_id, "repo_id"))
         return page(request, caller, managed, SettingsForm.of(managed.config))
 
     @post(f"{REPO}/settings", status_code=200)
-    async def save(request: AnyRequest, repo_id: str) -> Response[Any]:
+    async def save(request: AnyRequest, repo_id: FromPath[str]) -> Response[Any]:
         caller, number = await frame.enter(request), github_id(repo_id, "repo_id")
         managed = await owner.repository(caller, number)
         typed, config = read_settings(await read_form(request), owner.kinds)
@@ -141,12 +142,12 @@ def _whitelist(frame: Frame) -> list[Any]:
         )  # fmt: skip
 
     @get(f"{REPO}/whitelist")
-    async def show(request: AnyRequest, repo_id: str) -> Response[str]:
+    async def show(request: AnyRequest, repo_id: FromPath[str]) -> Response[str]:
         caller = await frame.enter(request)
         return await page(request, caller, github_id(repo_id, "repo_id"))
 
     @post(f"{REPO}/whitelist", status_code=200)
-    async def change(request: AnyRequest, repo_id: str) -> Response[Any]:
+    async def change(request: AnyRequest, repo_id: FromPath[str]) -> Response[Any]:
         caller, number = await frame.enter(request), github_id(repo_id, "repo_id")
         await desks.owner.repository(caller, number)
         form = await read_form(request)

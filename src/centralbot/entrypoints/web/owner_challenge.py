@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import ChallengeNotPending, ValidationError
@@ -60,13 +61,13 @@ def challenge_pages(frame: Frame) -> list[Any]:
         )
 
     @get(CHALLENGE)
-    async def show(request: AnyRequest, challenge_id: str) -> Response[str]:
+    async def show(request: AnyRequest, challenge_id: FromPath[str]) -> Response[str]:
         caller = await frame.enter(request)
         story = await desk.story(caller, our_id(challenge_id))
         return page(request, caller, story, confirm=frame.asked(request, "confirm"))
 
     @post(CHALLENGE, status_code=200)
-    async def overrule(request: AnyRequest, challenge_id: str) -> Response[Any]:
+    async def overrule(request: AnyRequest, challenge_id: FromPath[str]) -> Response[Any]:
         caller, ours = await frame.enter(request), our_id(challenge_id)
         story = await desk.story(caller, ours)
         form = await read_form(request)
