@@ -184,17 +184,16 @@ async def generic_plan(connection: psycopg.AsyncConnection[Any], name: str, para
 
 @pytest.mark.parametrize("filled", [False, True])
 async def test_an_owners_pages_read_ranges_of_an_index(database: str, filled: bool) -> None:
-    """Their cost follows the page, not the history; also by a plan that was made while the tables were empty."""
+    """Their cost follows the repository, not all of them; also by a plan that was made while the tables were empty."""
     parameters = {"repo_id": REPO, "before": None, "status": None, "limit": 50, "since": "-infinity", "first_id": NIL}
     async with await psycopg.AsyncConnection.connect(database, options=OPTIONS, autocommit=True) as connection:
         if filled:
             await connection.execute(FILL.encode())
-        for name, index, bound in (
-            ("search_challenges_of_repo", "Backward using pr_challenges_of_repo", "id <"),
-            ("audit_of_repo", "Backward using audit_events_of_repo", "id <"),
-        ):
-            plan = await generic_plan(connection, name, parameters)
-            condition = next(line for line in plan.splitlines() if "Index Cond" in line)
-            found = (index in plan, "repo_id =" in condition, bound in condition, "Sort" in plan)
-            assert found == (True, True, True, False), plan
+        plan = await generic_plan(connection, "audit_of_repo", parameters)
+        condition = next(line for line in plan.splitlines() if "Index Cond" in line)
+        assert "Backward using audit_events_of_repo" in plan, plan
+        assert ("repo_id =" in condition, "id <" in condition, "Sort" in plan) == (True, True, False), plan
+        plan = await generic_plan(connection, "search_challenges_of_repo", parameters)
+        assert ("pr_challenges_of_repo" in plan, "Seq Scan" in plan) == (True, False), plan
+        assert "Index Scan using pr_challenges_pkey" in plan, plan
         assert "Seq Scan" not in await generic_plan(connection, "shadow_report", parameters)

@@ -1,8 +1,11 @@
--- Challenges of one repository, newest first, a page at a time. The bound is never null, so that a generic plan too is
--- a range of the index, read backwards.
-select id, installation_id, repo_id, repo_full_name, pr_number, pull_request_id, html_url, author_id, author_login, head_sha,
+-- Challenges of one repository, newest first, a page at a time: the page is picked from the index alone.
+with known as materialized (select id, status from pr_challenges where repo_id = %(repo_id)s),
+page as materialized (
+  select id from known
+   where id < coalesce(%(before)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+     and (%(status)s::text is null or status = %(status)s)
+   order by id desc limit %(limit)s)
+select c.id, installation_id, repo_id, repo_full_name, pr_number, pull_request_id, html_url, author_id, author_login, head_sha,
        mode, window_s, verification, status, reason, event_at, created_at, updated_at, deadline_at, gate_comment_id
-  from pr_challenges
- where repo_id = %(repo_id)s and id < coalesce(%(before)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-   and (%(status)s::text is null or status = %(status)s)
- order by id desc limit %(limit)s
+  from page join pr_challenges c on c.id = page.id
+ order by c.id desc
