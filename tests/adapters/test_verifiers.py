@@ -6,7 +6,6 @@ import base64
 import json
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from centralbot.domain.challenge import Challenge
 from centralbot.domain.events import Actor
 from centralbot.entrypoints.roots.verifiers import verifiers
 from centralbot.ports.driven.sessions import SingleUse
-from centralbot.ports.driven.verifier import Attempt, ProofRefused, Verifier
+from centralbot.ports.driven.verifier import Attempt, ProofRefused
 from tests.builders import AUTHOR, T0, a_challenge, a_config, at
 from tests.contracts.adapters import gate_of
 from tests.contracts.driver import RULES
@@ -234,16 +233,3 @@ async def test_no_solution_is_said_to_be_unfinished(given: dict[str, object]) ->
     """The page without JavaScript sends none."""
     with pytest.raises(ProofRefused, match="not finished"):
         await a_proof_of_work().check(an_attempt(), given)
-
-
-async def test_the_documents_example_is_a_verifier() -> None:
-    """What docs/verifiers.md shows works as it stands."""
-    text = (Path(__file__).parents[2] / "docs" / "verifiers.md").read_text()
-    code = text.split("```python\n")[1].split("```")[0]
-    names: dict[str, Any] = {"__name__": "magic_word"}
-    exec(compile(code, "magic_word.py", "exec"), names)
-    verifier: Verifier = names["MagicWord"]("swordfish")
-    (asked,) = verifier.step(an_attempt()).fields
-    assert await verifier.check(an_attempt(), {asked.name: "swordfish"}) == {"length": 9}
-    with pytest.raises(ProofRefused):
-        await verifier.check(an_attempt(), {asked.name: "cod"})

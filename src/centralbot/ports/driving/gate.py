@@ -170,7 +170,7 @@ class GateKeeper:
         return proofs
 
     async def _find(self, token: str) -> Challenge:
-        """The token's challenge; one MAC and one look into the store, whether the token is ours or not."""
+        """The token's challenge; a MAC compared and one look into the store, whether the token is ours or not."""
         challenge_id = gate_challenge_id(self._token_key, token)
         if challenge_id is None:
             gate_challenge_id(self._token_key, self._decoy)

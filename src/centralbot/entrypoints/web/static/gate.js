@@ -64,6 +64,7 @@ function guide(form) {
 
 /** Pages that were left open: look again when they are seen again, and while the clock has not started. */
 function watch() {
+  const open = ["PENDING", "TIMED_OUT_CLOSED"];
   const here = { status: card.dataset.gate, started: document.querySelector("[data-not-started]") === null };
   let looks = 0;
 
@@ -72,7 +73,9 @@ function watch() {
       const answer = await fetch(card.dataset.stateUrl, { headers: { accept: "application/json" } });
       if (!answer.ok) return;
       const now = await answer.json();
-      if (now.status !== here.status || (!here.started && now.deadline_at !== null)) location.reload();
+      const changed = now.status !== here.status || (!here.started && now.deadline_at !== null);
+      const begun = form !== null && form.querySelector("input:checked") !== null;
+      if (changed && !(begun && open.includes(now.status))) location.reload(); // what was ticked is not taken away
     } catch {
       // away; the next look will tell
     }
