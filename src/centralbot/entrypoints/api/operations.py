@@ -132,13 +132,7 @@ SIGN_IN: tuple[Operation, ...] = (
         refusals=(400, 503),
         parameters=(
             query("return_to", "the path of ours to come back to", maxLength=2_000),
-            Parameter(
-                name="select_account",
-                place="query",
-                required=False,
-                schema={"type": "boolean"},
-                text="have GitHub ask which account",
-            ),
+            query("select_account", "true: have GitHub ask which account"),
         ),
     ),
     Operation(

@@ -13,6 +13,7 @@ _REPO = path_id("repo_id", "GitHub's id of the repository")
 _CHALLENGE = path_uuid("challenge_id", "the challenge")
 _CURSOR = query("cursor", "next_cursor of the page before", format="uuid")
 _ASKED = (400, 401, 403, 503)
+_OF_REPO = (400, 401, 403, 404, 503)
 
 
 def _operation(
@@ -22,7 +23,7 @@ def _operation(
     summary: str,
     answer: Any,
     *parameters: Parameter,
-    refusals: tuple[int, ...] = _ASKED,
+    refusals: tuple[int, ...] | None = None,
     **more: Any,
 ) -> Operation:
     return Operation(
@@ -33,7 +34,7 @@ def _operation(
         tag="owner",
         answer=answer,
         parameters=parameters,
-        refusals=refusals,
+        refusals=refusals or (_OF_REPO if parameters else _ASKED),
         security=SECURITY,
         **more,
     )
@@ -45,7 +46,7 @@ def _override(word: str, name: str, summary: str, **more: Any) -> Operation:
     return _operation("post", path, name, summary, wire.WireChallenge, _CHALLENGE, refusals=refusals, **more)
 
 
-_BODY = (*_ASKED, 413)
+_BODY = (*_OF_REPO, 413)
 OWNER: tuple[Operation, ...] = (
     _operation("get", "me", "whoAmI", "Who is signed in", wire.MeAnswer),
     _operation(
@@ -74,7 +75,6 @@ OWNER: tuple[Operation, ...] = (
     _operation(
         "delete", "repos/{repo_id}/whitelist/{github_user_id}", "removeFromWhitelist", "Let somebody through no longer",
         None, _REPO, path_id("github_user_id", "GitHub's id of the account"), status=204,
-        refusals=(400, 401, 403, 404, 503),
     ),
     _operation(
         "post", "repos/{repo_id}/whitelist/resolve-logins", "resolveLogins", "The accounts of these logins",
