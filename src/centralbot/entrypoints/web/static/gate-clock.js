@@ -38,7 +38,7 @@ function words(seconds) {
   const hours = Math.floor((seconds % 86400) / 3600);
   const minutes = Math.floor((seconds % 3600) / 60);
   const two = (n) => String(n).padStart(2, "0");
-  if (days > 0) return `${days} ${days === 1 ? "day" : "days"} ${hours} h`;
+  if (days > 0) return `${days} ${days === 1 ? "day" : "days"}${hours > 0 ? ` ${hours} h` : ""}`;
   if (hours > 0) return `${hours}:${two(minutes)}:${two(seconds % 60)}`;
   return `${minutes}:${two(seconds % 60)}`;
 }
