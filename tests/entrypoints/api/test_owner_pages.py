@@ -302,3 +302,10 @@ async def test_a_form_sent_after_the_session_ended_says_so(people: People) -> No
     """401 with a way back; nothing is saved."""
     page = await people.call("POST", "/repos/999/settings", by=None, form=SETTINGS)
     assert (page.status, "return_to=%2Frepos%2F999%2Fsettings" in page.body) == (401, True)
+
+
+async def test_a_sign_in_that_github_took_back_is_told_not_repeated(people: People, browser: Browser) -> None:
+    """401 with a button: sending the browser on by itself could go round for ever."""
+    people.github.withdraw("owner")
+    page = await browser.get("/")
+    assert (page.status, "/api/v1/auth/github/start?return_to=%2F" in page.body) == (401, True)

@@ -131,7 +131,7 @@ SIGN_IN: tuple[Operation, ...] = (
         status=302,
         refusals=(400, 503),
         parameters=(
-            query("return_to", "the path of ours to come back to", maxLength=2_000),
+            query("return_to", "the path of ours to come back to"),
             query("select_account", "true: have GitHub ask which account"),
         ),
     ),
@@ -144,7 +144,7 @@ SIGN_IN: tuple[Operation, ...] = (
         html=True,
         status=303,
         refusals=(400, 403, 503),
-        parameters=tuple(query(name, "as GitHub gives it", maxLength=2_000) for name in ("state", "code", "error")),
+        parameters=tuple(query(name, "as GitHub gives it") for name in ("state", "code", "error")),
     ),
     Operation(
         method="post",
