@@ -236,7 +236,7 @@ async def test_the_overview_tells_what_shadow_mode_would_have_done(people: Peopl
     await people.advance(1801)
     await people.backend.sweep.once()
     page = text(await browser.get("/repos/999"))
-    assert "It would have closed 1 , none of which was merged later." in page
+    assert "It would have closed 1 , none of them merged later." in page
     assert "Would be closed" in page
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,3 +55,28 @@ async def test_nothing_made_up_breaks_it(database: str, tmp_path: Path) -> None:
         code, printed = await run(path, people.bot.url, people.tokens["owner"], *TAGS)
     assert "0 selected" not in printed
     assert code == 0, printed
+
+
+async def test_every_endpoint_is_described_and_no_other(database: str) -> None:
+    """Each method of each path under ``/api/v1``, with what it needs to be called and an id of its own."""
+    async with serving_people(database) as people:
+        document = (await people.bot.get("/schema/openapi.json")).body
+        app: Any = people.server.config.app
+        served = {
+            (re.sub(r":\w+}", "}", route.path).replace("{user_id}", "{github_user_id}"), method.lower())
+            for route in app.routes
+            for method in getattr(route, "methods", ())
+            if route.path.startswith("/api/v1/") and method != "OPTIONS"
+        }
+    operations = {
+        (path, method): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if path.startswith("/api/v1/")
+    }
+    assert set(operations) == served
+    ids = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
+    assert len(ids) == len(set(ids))
+    for (path, _), operation in operations.items():
+        named = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path)), path
