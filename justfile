@@ -41,3 +41,7 @@ imports:
 # draw the diagrams in docs/ from the transition tables
 docs:
     {{bin}}/centralbot docs diagrams --write
+
+# photograph the pages for README (needs a chromium); with --all DIR every page in every state
+pictures *options:
+    {{bin}}/python -m tests.e2e.browser.pictures {{options}}

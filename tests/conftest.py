@@ -53,6 +53,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[RUN_DIR], ignore_errors=True)
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say loudly what was not run for want of a browser (tests/e2e/browser)."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left = sum("NO BROWSER FOUND" in str(report.longrepr) for report in skipped)
+    if left:
+        terminalreporter.section("NO BROWSER FOUND", sep="!", red=True, bold=True)
+        said = f"NO BROWSER FOUND: {left} browser tests were not run; install chromium"
+        terminalreporter.line(f"{said}, or name one in CENTRALBOT_TEST_BROWSER", red=True, bold=True)
+
+
 @pytest.fixture(scope="session")
 def open_dir_factory() -> Iterator[Callable[[], Path]]:
     """Make temporary directories that other users can pass through (as root, the server is another user)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +39,8 @@ class World:
 
     fleet: Fleet
     backend: Backend
-    serial: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    orgs: Iterator[str] = field(default_factory=lambda: (f"org-{number}" for number in itertools.count(1)))
+    """The names of the organizations, each taken once."""
 
     @property
     def github(self) -> SimulatedGitHub:
@@ -46,7 +48,7 @@ class World:
 
     async def install(self, *names: str, window_s: int = 600, selection: str = "selected") -> Installed:
         """A new organization with these repositories and the App on it, once the backend knows."""
-        org = f"org-{next(self.serial)}"
+        org = next(self.orgs)
         await self.github.act("add_organization", login=org, members=["owner"])
         ids: dict[str, int] = {}
         for name in names or ("repo",):
@@ -66,10 +68,10 @@ class World:
     async def open(self, repository: str, author: str = "mona", **details: Any) -> int:
         return int(await self.github.act("open_pull_request", repository=repository, author=author, **details))
 
-    async def asked(self, installed: Installed, repository: str | None = None) -> int:
+    async def asked(self, installed: Installed, repository: str | None = None, **details: Any) -> int:
         """A pull request whose author was asked, once the backend knows that the comment is there."""
         name = repository or installed.repository
-        number = await self.open(name)
+        number = await self.open(name, **details)
         repo_id = installed.repositories[name]
 
         async def probe() -> bool:

@@ -21,7 +21,7 @@ class SimulatedGitHub:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def act(self, name: str, **arguments: Any) -> Any:
+    async def act(self, name: str, /, **arguments: Any) -> Any:
         """Have something happen on GitHub; what the act returns. Raises DemoError where GitHub refuses."""
         answer = await self._client.post(f"/_simulator/{name}", json=arguments)
         if answer.is_error:
