@@ -128,7 +128,7 @@ async def whitelist_filled(stage: Stage) -> Page:
     return page
 
 
-@scene("shadow", OWN, "It would have closed 5", "1 of them was merged later", "Would be closed")
+@scene("shadow", OWN, "It would have closed 5", "1 of them merged later", "Would be closed")
 async def shadow(stage: Stage) -> Page:
     installed = await shadowed(stage)
     return await visit(stage, f"/repos/{installed.repo_id}")
