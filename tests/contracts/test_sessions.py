@@ -231,3 +231,10 @@ class TestAtRest:
             with pytest.raises(Unavailable):
                 await store.store.sessions.renew(session.id, hangs)
             assert session == await store.store.sessions.find(DIGEST)
+
+
+async def test_who_calls_without_a_session_is_known_by_name(store: UnderTest) -> None:
+    """And by the newer one after a rename."""
+    for login in ("before", "after"):
+        await store.store.sessions.remember(Actor(id=AUTHOR.id, login=login))
+    assert await store.store.reports.logins([AUTHOR.id]) == {AUTHOR.id: "after"}

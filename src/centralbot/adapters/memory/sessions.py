@@ -26,6 +26,9 @@ class MemorySessions:
         self._state.logins[session.user.id] = session.user.login
         self._state.sessions[token_digest] = session
 
+    async def remember(self, user: Actor) -> None:
+        self._state.logins[user.id] = user.login
+
     async def find(self, token_digest: bytes) -> Session | None:
         session = self._state.sessions.get(token_digest)
         if session is None or session.expires_at <= self._state.now():

@@ -48,6 +48,9 @@ class PostgresSessions:
         }
         await self._execute("session_start", parameters)
 
+    async def remember(self, user: Actor) -> None:
+        await self._execute("user_seen", {"user_id": user.id, "login": user.login})
+
     async def find(self, token_digest: bytes) -> Session | None:
         rows = await self._database.fetch(sql("session_find"), {"token_digest": token_digest})
         return self._session(rows[0]) if rows else None

@@ -55,14 +55,14 @@ def owner_routes(guard: Guard, desks: Desks) -> list[Any]:
     async def get_config(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller = await guard.require(request)
         managed = await owner.repository(caller, github_id(repo_id, "repo_id"))
-        return _json(wire.config_answer(managed.config, configured=managed.configured))
+        return _json(wire.config_answer(managed.config))
 
     @put(f"{REPO}/config", include_in_schema=False, request_max_body_size=MIB)
     async def put_config(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
         caller, number = await guard.require(request), github_id(repo_id, "repo_id")
         kept = (await owner.repository(caller, number)).config
         config = wire.config_of(await _body(request, _CONFIG), kept)
-        return _json(wire.config_answer(await owner.configure(caller, number, config), configured=True))
+        return _json(wire.config_answer(await owner.configure(caller, number, config)))
 
     @get(f"{REPO}/whitelist", include_in_schema=False)
     async def get_whitelist(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:

@@ -13,7 +13,15 @@ from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import AuditEvent
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor, AuthorAssociation
-from centralbot.domain.policy import MAX_LABEL_CHARS, MAX_RULES_CHARS, MAX_WINDOW_S, MIN_WINDOW_S, Mode, RepoConfig
+from centralbot.domain.policy import (
+    DEFAULT_EXEMPT_LABEL,
+    MAX_LABEL_CHARS,
+    MAX_RULES_CHARS,
+    MAX_WINDOW_S,
+    MIN_WINDOW_S,
+    Mode,
+    RepoConfig,
+)
 from centralbot.domain.trace import sentence
 from centralbot.ports.driven.admin import WhitelistEntry
 from centralbot.ports.driven.people import RepoRole
@@ -23,6 +31,17 @@ from centralbot.ports.driving.owner_challenges import ChallengePage
 
 GitHubId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Login = Annotated[str, Meta(min_length=1, max_length=110)]
+CLOSEST_FIRST = (
+    AuthorAssociation.OWNER,
+    AuthorAssociation.MEMBER,
+    AuthorAssociation.COLLABORATOR,
+    AuthorAssociation.CONTRIBUTOR,
+    AuthorAssociation.FIRST_TIME_CONTRIBUTOR,
+    AuthorAssociation.FIRST_TIMER,
+    AuthorAssociation.MANNEQUIN,
+    AuthorAssociation.NONE,
+)
+"""The order in which associations are listed: the contract's."""
 
 
 class MeAnswer(Struct, gc=False):
@@ -65,7 +84,9 @@ class ConfigBody(Struct, gc=False):
     rules: Annotated[str, Meta(max_length=MAX_RULES_CHARS)] | UnsetType = UNSET
 
 
-class ConfigAnswer(Struct, gc=False):
+class ConfigAnswer(Struct, gc=False, omit_defaults=True):
+    """The contract's fields, and the optional ones where they are not what a caller who knows none of them has."""
+
     mode: Mode
     draft_prs_gated: bool
     window_s: int
@@ -73,10 +94,8 @@ class ConfigAnswer(Struct, gc=False):
     exempt_associations: list[AuthorAssociation]
     exempt_bots: bool
     comment_on_exempt: bool
-    exempt_label: str
-    rules: str
-    configured: bool
-    """Whether this is the repository's own configuration, or what is in force without one."""
+    exempt_label: str = DEFAULT_EXEMPT_LABEL
+    rules: str = ""
 
 
 class WireAccount(Struct, gc=False):
@@ -88,14 +107,8 @@ class WhitelistBody(Struct, gc=False):
     entries: Annotated[list[WireAccount], Meta(max_length=MAX_WHITELIST)]
 
 
-class WireEntry(Struct, gc=False):
-    github_user_id: int
-    github_login: str
-    added_at: datetime
-
-
 class WhitelistAnswer(Struct, gc=False):
-    entries: list[WireEntry]
+    entries: list[WireAccount]
 
 
 class LoginsBody(Struct, gc=False):
@@ -171,18 +184,17 @@ def config_of(body: ConfigBody, kept: RepoConfig) -> RepoConfig:
     )
 
 
-def config_answer(config: RepoConfig, *, configured: bool) -> ConfigAnswer:
+def config_answer(config: RepoConfig) -> ConfigAnswer:
     return ConfigAnswer(
         mode=config.mode,
         draft_prs_gated=config.draft_prs_gated,
         window_s=config.window_s,
         verification=list(config.verification),
-        exempt_associations=sorted(config.exempt_associations),
+        exempt_associations=[one for one in CLOSEST_FIRST if one in config.exempt_associations],
         exempt_bots=config.exempt_bots,
         comment_on_exempt=config.comment_on_exempt,
         exempt_label=config.exempt_label,
         rules=config.rules,
-        configured=configured,
     )
 
 
@@ -221,7 +233,7 @@ def account(user: Actor) -> WireAccount:
 
 
 def whitelist_answer(entries: Sequence[WhitelistEntry]) -> WhitelistAnswer:
-    return WhitelistAnswer([WireEntry(it.user.id, it.user.login, it.added_at) for it in entries])
+    return WhitelistAnswer([account(it.user) for it in entries])
 
 
 def challenge_answer(it: Challenge) -> WireChallenge:

@@ -33,6 +33,10 @@ class Sessions(Protocol):
         """Store a new session; the user's login is brought up to date."""
         ...
 
+    async def remember(self, user: Actor) -> None:
+        """Bring the login of somebody who calls without a session up to date, so that the audit can name them."""
+        ...
+
     async def find(self, token_digest: bytes) -> Session | None:
         """The session, unless it is unknown, expired or revoked."""
         ...

@@ -205,6 +205,7 @@ class Accounts:
         known = self._bearers.get(digest)
         if known is None or now_s - known[0] >= BEARER_CACHE_S:
             user = await self._people.who(token)
+            await self._sessions.remember(user)
             if len(self._bearers) >= MAX_CACHED:
                 self._bearers.clear()
             self._bearers[digest] = known = (now_s, user)
