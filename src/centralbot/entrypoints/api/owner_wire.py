@@ -84,7 +84,7 @@ class ConfigBody(Struct, gc=False):
     rules: Annotated[str, Meta(max_length=MAX_RULES_CHARS)] | UnsetType = UNSET
 
 
-class ConfigAnswer(Struct, gc=False, omit_defaults=True):
+class ConfigAnswer(Struct, gc=False):
     """The contract's fields, and the optional ones where they are not what a caller who knows none of them has."""
 
     mode: Mode
@@ -94,8 +94,8 @@ class ConfigAnswer(Struct, gc=False, omit_defaults=True):
     exempt_associations: list[AuthorAssociation]
     exempt_bots: bool
     comment_on_exempt: bool
-    exempt_label: str = DEFAULT_EXEMPT_LABEL
-    rules: str = ""
+    exempt_label: str | UnsetType = UNSET
+    rules: str | UnsetType = UNSET
 
 
 class WireAccount(Struct, gc=False):
@@ -193,8 +193,8 @@ def config_answer(config: RepoConfig) -> ConfigAnswer:
         exempt_associations=[one for one in CLOSEST_FIRST if one in config.exempt_associations],
         exempt_bots=config.exempt_bots,
         comment_on_exempt=config.comment_on_exempt,
-        exempt_label=config.exempt_label,
-        rules=config.rules,
+        exempt_label=UNSET if config.exempt_label == DEFAULT_EXEMPT_LABEL else config.exempt_label,
+        rules=config.rules or UNSET,
     )
 
 
