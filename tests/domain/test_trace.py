@@ -64,8 +64,8 @@ def test_every_event_that_is_written_has_its_sentence() -> None:
     [
         (
             decide(GATE, E(author_association=FIRST), gate_facts()).effects,
-            "Opened by a first-time contributor: not a bot, not on the whitelist, FIRST_TIME_CONTRIBUTOR is not "
-            "exempt, so 30 minutes to pass.",
+            "Opened by a first-time contributor: not a bot, not on the whitelist, and such authors "
+            "are not exempt, so 30 minutes to pass.",
         ),
         (
             decide(GATE, E("synchronize"), gate_facts(config=a_config(Mode.SHADOW, window_s=3600))).effects,
@@ -81,7 +81,7 @@ def test_every_event_that_is_written_has_its_sentence() -> None:
         (decide(GATE, E(author_type=UserType.BOT), gate_facts()).effects, "Exempt: the author is a bot."),
         (
             decide(GATE, E(author_association=AuthorAssociation.MEMBER), gate_facts()).effects,
-            "Exempt: MEMBER is exempt.",
+            "Exempt: the author is a member of the organization.",
         ),
         (
             decide(GATE, E("labeled", label="centralbot:exempt", sender=MAINTAINER), gate_facts()).effects,
@@ -208,6 +208,7 @@ details = st.dictionaries(
             "mode",
             "was_mode",
             "association",
+            "sender",
             "bot",
             "window_s",
             "was_window_s",

@@ -186,6 +186,15 @@ async def test_the_audit_names_the_caller(world: World) -> None:
     assert page.logins == {world.owner.user.id: "owner"}
 
 
+async def test_the_audit_names_who_never_signed_in_here(world: World) -> None:
+    """As the event of GitHub called them that they are in the audit for."""
+    maintainer = Actor(id=77, login="maintainer")
+    await world.challenged()
+    await world.under_test.take(a_pull_request_event("labeled", label="centralbot:exempt", sender=maintainer))
+    page = await world.desks.owner.audit(world.owner, REPO)
+    assert (page.events[0].event, page.logins) == ("challenge.exempted", {77: "maintainer"})
+
+
 async def test_logins_are_asked_a_few_at_a_time_and_each_once(world: World) -> None:
     """Whatever the spelling; at most eight at once."""
     for number in range(50):

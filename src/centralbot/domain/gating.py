@@ -271,6 +271,7 @@ def _audit(
             "association": None if association is None else association.value,
             "bot": is_bot(event),
             "draft": event.is_draft,
+            **({} if sender is None else {"sender": sender.login}),
             **detail,
         },
     )

@@ -75,7 +75,7 @@ def _created(event: AuditEvent, by: str) -> str:
     start = _STARTS.get(str(detail.get("action")), "Seen; written by {author}").format(author=author)
     reasons = ["a bot, and bots are not exempt here" if detail.get("bot") else "not a bot", "not on the whitelist"]
     if association:
-        reasons.append(f"{association} is not exempt")
+        reasons.append("and such authors are not exempt")
     window_s = detail.get("window_s")
     time = duration(window_s) if isinstance(window_s, int) else "the usual time"
     if detail.get("mode") == Mode.SHADOW:
@@ -93,7 +93,7 @@ def _exempted(event: AuditEvent, by: str) -> str:
         case Exemption.WHITELISTED:
             why = "the author is whitelisted" + ("" if detail.get("action") else " by now, at the deadline")
         case Exemption.ASSOCIATION:
-            why = f"{detail.get('association') or 'the author'} is exempt"
+            why = f"the author is {_AUTHORS.get(str(detail.get('association')), 'one of those who are let through')}"
         case Exemption.LABELED:
             why = f"{by} labeled it" if detail.get("action") == "labeled" else "it has the exempting label"
         case Exemption.MAINTAINER_REOPENED:

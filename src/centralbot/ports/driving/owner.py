@@ -180,9 +180,13 @@ class Owner:
 
 
 async def names(reports: Reports, events: Sequence[AuditEvent]) -> dict[int, str]:
-    """The known logins of the people who did these things."""
-    ids = {user_id for event in events if (user_id := person(event.actor)) is not None}
-    return await reports.logins(sorted(ids)) if ids else {}
+    """The logins of the people who did these things: as last known here, else as GitHub's event called them."""
+    called: dict[int, str] = {}
+    for event in events:
+        if (user_id := person(event.actor)) is not None:
+            called[user_id] = called.get(user_id) or str(event.detail.get("sender") or "")
+    known = await reports.logins(sorted(called)) if called else {}
+    return {user_id: login for user_id, login in called.items() if login} | known
 
 
 def person(actor: str) -> int | None:
