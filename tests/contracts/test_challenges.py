@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -43,6 +44,18 @@ async def test_an_unknown_challenge_is_not_found(store: UnderTest) -> None:
         await store.store.challenges.get(uuid4())
     with pytest.raises(NotFound):
         await facts_of(store, uuid4())
+
+
+async def test_what_is_shown_is_what_a_decision_is_given(store: UnderTest) -> None:
+    """With the close on its way, and after a late pass; an unknown challenge is not found."""
+    await store.connect()
+    challenge = await store.timed_out()
+    for _ in range(2):
+        shown, given = await store.store.challenges.facts(challenge.id), await facts_of(store, challenge.id)
+        assert given == replace(shown, now=given.now)
+        await store.verify(challenge)
+    with pytest.raises(NotFound):
+        await store.store.challenges.facts(uuid4())
 
 
 async def test_a_pass_in_time_verifies_and_says_so(store: UnderTest) -> None:

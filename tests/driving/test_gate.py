@@ -53,6 +53,18 @@ async def events(world: GateWorld, challenge: Challenge) -> list[tuple[str, str]
     return [(it.event, it.actor) for it in await world.under.store.challenges.history(challenge.id)]
 
 
+async def test_looking_decides_nothing(world: GateWorld) -> None:
+    """Whoever has the link may look as often as they like, so a look takes no lock: no decision is begun for it."""
+    await world.asked()
+    challenge = await world.under.timed_out(43)
+
+    async def decide(challenge_id: UUID, *_: Any, **__: Any) -> Challenge:
+        raise AssertionError(challenge_id)
+
+    world.under.store.challenges.decide = decide  # type: ignore[method-assign]
+    assert (await seen(world, challenge, None)).is_open
+
+
 async def test_the_author_passes_with_every_proof(world: GateWorld) -> None:
     """All that is listed is checked, and what was seen is stored."""
     challenge = await world.asked()

@@ -8,11 +8,11 @@ import pytest
 
 from centralbot.domain import verdicts
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.effects import Effects
+from centralbot.domain.effects import NOTHING, Effects
 from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.events import Actor
 from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
-from centralbot.domain.verdicts import ChallengeFacts
+from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from tests.builders import MAINTAINER, a_pull_request_event
 from tests.contracts.driver import RULES, UnderTest
 from tests.faults.elsewhere import elsewhere
@@ -42,6 +42,21 @@ async def test_a_close_is_not_handed_out_while_a_pass_is_decided(postgres: Under
     await postgres.store.challenges.decide(challenge.id, decide)
     assert [action.action_type for action in handed_out] == []
     assert await types(postgres) == [UPSERT]
+
+
+async def test_looking_at_a_challenge_waits_for_nobody_and_holds_nobody_up(postgres: UnderTest, database: str) -> None:
+    """Or an author could keep the close of their own pull request from being handed out by looking all the time."""
+    await postgres.connect()
+    challenge = await postgres.timed_out()
+    seen: list[ChallengeFacts] = []
+
+    def decide(facts: ChallengeFacts) -> Effects:
+        seen.append(elsewhere(database, lambda other: other.store.challenges.facts(challenge.id)))
+        seen.append(facts)
+        return NOTHING
+
+    await postgres.store.challenges.decide(challenge.id, decide)
+    assert [facts.close for facts in seen] == [CloseState.QUEUED, CloseState.QUEUED]
 
 
 async def lost(store: UnderTest, challenge: Challenge, how: str) -> None:

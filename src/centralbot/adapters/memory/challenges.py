@@ -9,6 +9,7 @@ from centralbot.adapters.memory.effects import apply, audit
 from centralbot.adapters.memory.state import State
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import AuditEvent
+from centralbot.domain.verdicts import ChallengeFacts
 from centralbot.ports.driven.challenges import MAX_NOTES, DecideChallenge, Proof
 from centralbot.ports.driven.reports import StoredProof
 
@@ -21,6 +22,9 @@ class MemoryChallenges:
 
     async def get(self, challenge_id: UUID) -> Challenge:
         return self._state.challenge(challenge_id)
+
+    async def facts(self, challenge_id: UUID) -> ChallengeFacts:
+        return self._state.facts(self._state.challenge(challenge_id))
 
     async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
         state = self._state

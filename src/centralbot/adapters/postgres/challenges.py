@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
@@ -23,7 +24,10 @@ async def locked_facts(connection: Connection, challenge_id: UUID) -> ChallengeF
     if place is None:
         raise NotFound(f"there is no challenge {challenge_id}")
     await connection.execute(sql("lock_close"), {**key, "repo_id": place[0], "pr_number": place[1]})
-    row = await (await connection.execute(sql("challenge_facts"), key)).fetchone()
+    return _facts(await (await connection.execute(sql("challenge_facts"), key)).fetchone(), challenge_id)
+
+
+def _facts(row: Sequence[Any] | None, challenge_id: UUID) -> ChallengeFacts:
     if row is None:
         raise NotFound(f"there is no challenge {challenge_id}")
     return ChallengeFacts(
@@ -48,13 +52,17 @@ class PostgresChallenges:
             raise NotFound(f"there is no challenge {challenge_id}")
         return codec.challenge(rows[0])
 
+    async def facts(self, challenge_id: UUID) -> ChallengeFacts:
+        rows = await self._database.fetch(sql("challenge_facts"), {"challenge_id": challenge_id})
+        return _facts(rows[0] if rows else None, challenge_id)
+
     async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
-        async def work(connection: Connection, _: int) -> Challenge:
+        async def work(connection: Connection, _: int) -> tuple[Challenge, bool]:
             facts = await locked_facts(connection, challenge_id)
             before = facts.challenge
             effects = decide(facts)
             if effects == NOTHING and not proofs:
-                return before
+                return before, False
             evidence: list[dict[str, object]] = [
                 {"id": proof.id, "challenge_id": challenge_id, "kind": proof.kind, "evidence": proof.evidence}
                 for proof in proofs
@@ -63,10 +71,11 @@ class PostgresChallenges:
             done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
             if done is None or done[0] != expected:
                 raise Conflict(f"challenge {challenge_id} changed meanwhile")
-            return before if effects.changed is None else effects.changed.challenge
+            return before if effects.changed is None else effects.changed.challenge, True
 
-        challenge = await self._database.run(work)
-        self._notify()
+        challenge, changed = await self._database.run(work)
+        if changed:
+            self._notify()
         return challenge
 
     async def note(

@@ -34,6 +34,13 @@ class Challenges(Protocol):
         """One challenge. Raises NotFound."""
         ...
 
+    async def facts(self, challenge_id: UUID) -> ChallengeFacts:
+        """What a decision about it would be given, to show and not to decide upon: nothing is locked. Raises NotFound.
+
+        Whoever has a link may look as often as they like, and must hold nobody up by it.
+        """
+        ...
+
     async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
         """Lock the challenge, decide, write the effects and the proofs in one transaction; return it as it is then.
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.effects import NOTHING, Effects
 from centralbot.domain.errors import (
     ChallengeNotPending,
     Forbidden,
@@ -20,7 +19,7 @@ from centralbot.domain.errors import (
 from centralbot.domain.events import Actor
 from centralbot.domain.policy import RepoConfig
 from centralbot.domain.signing import gate_challenge_id, gate_token
-from centralbot.domain.verdicts import MAYBE_CLOSED, ChallengeFacts
+from centralbot.domain.verdicts import MAYBE_CLOSED
 from centralbot.ports.driven.admin import Repositories
 from centralbot.ports.driven.challenges import Challenges, Proof
 from centralbot.ports.driven.clock import Clock, Ids
@@ -103,7 +102,7 @@ class GateKeeper:
         challenge = await self._find(token)
         user, now = None if caller is None else caller.user, self._clock.now()
         late = challenge.status is ChallengeStatus.TIMED_OUT_CLOSED or challenge.reason == "LATE"
-        facts = await self._facts(challenge) if late else None
+        facts = await self._challenges.facts(challenge.id) if late else None
         view = GateView(
             challenge=challenge,
             user=user,
@@ -142,7 +141,10 @@ class GateKeeper:
             return challenge
         if challenge.status not in OPEN:
             raise ChallengeNotPending(f"this check is {challenge.status}: nothing is asked of you any more")
-        if challenge.status is ChallengeStatus.TIMED_OUT_CLOSED and (await self._facts(challenge)).superseded:
+        if (
+            challenge.status is ChallengeStatus.TIMED_OUT_CLOSED
+            and (await self._challenges.facts(challenge.id)).superseded
+        ):
             raise ChallengeNotPending("a newer check of this pull request counts instead; use its link")
         attempt = await self._attempt(challenge, caller.user, self._clock.now())
         try:
@@ -186,17 +188,6 @@ class GateKeeper:
         record = await self._repositories.get(challenge.repo_id)
         config = None if record is None else record.config
         return Attempt(challenge=challenge, user=user, config=config or self._defaults, now=now)
-
-    async def _facts(self, challenge: Challenge) -> ChallengeFacts:
-        """What surrounds the challenge, which the store reads under its lock."""
-        seen: list[ChallengeFacts] = []
-
-        def look(facts: ChallengeFacts) -> Effects:
-            seen.append(facts)
-            return NOTHING
-
-        await self._challenges.decide(challenge.id, look)
-        return seen[-1]
 
     def _verifier(self, kind: str) -> Verifier:
         """Raises Unavailable for a kind that is not registered: it is never skipped."""

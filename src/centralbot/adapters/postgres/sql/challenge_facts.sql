@@ -1,4 +1,4 @@
--- A challenge and what surrounds a decision about it; the caller holds the locks of lock_challenge and lock_close.
+-- A challenge and what surrounds a decision about it; who decides holds the locks of lock_challenge and lock_close.
 select clock_timestamp() as now,
        exists (select from repo_whitelist w where w.repo_id = c.repo_id and w.github_user_id = c.author_id),
        exists (select from pr_challenges o where o.repo_id = c.repo_id and o.pr_number = c.pr_number and o.id <> c.id
