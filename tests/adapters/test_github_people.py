@@ -64,6 +64,40 @@ async def test_a_role_is_never_more_than_github_grants(body: dict[str, object], 
         assert role == await side.github.role(TOKEN, 5, full_name="o/r")
 
 
+@pytest.mark.parametrize(
+    ("token", "scopes", "role"),
+    [
+        ("gho_someothersite", "", RepoRole.READ),
+        ("gho_someothersite", "read:user, user:email", RepoRole.READ),
+        ("ghp_personal", "read:org", RepoRole.READ),
+        ("ghp_personal", "repo", RepoRole.ADMIN),
+        ("gho_someothersite", "user, public_repo", RepoRole.ADMIN),
+        (TOKEN, "", RepoRole.ADMIN),
+        (TOKEN, None, RepoRole.ADMIN),
+        ("gho_server_without_the_header", None, RepoRole.ADMIN),
+    ],
+)
+async def test_a_token_that_may_not_write_manages_nothing(token: str, scopes: str | None, role: RepoRole) -> None:
+    """A maintainer signs in elsewhere with GitHub: that site's token names them, and must not speak for them here."""
+    headers = {} if scopes is None else {"x_oauth_scopes": scopes}
+    async with people(always(200, a_repository(permissions=ALL), **headers)) as side:
+        assert role == await side.github.role(token, 5, full_name="o/r")
+
+
+async def test_no_cookie_of_githubs_goes_from_one_person_to_the_next() -> None:
+    """All share one client."""
+    sent: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("cookie"))
+        return httpx.Response(200, json={"id": 1, "login": "olga"}, headers={"set-cookie": "_gh_sess=olgas; Path=/"})
+
+    async with people(answer) as side:
+        for _ in range(2):
+            await side.github.who(TOKEN)
+    assert sent == [None, None]
+
+
 @pytest.mark.parametrize("status", [403, 404, 410, 451])
 async def test_what_they_cannot_see_gives_no_role(status: int) -> None:
     """Hidden, gone, blocked for legal reasons, or closed by the organization."""

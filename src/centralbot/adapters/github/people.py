@@ -23,6 +23,8 @@ CONCURRENT: Final = 4
 
 _FULL_NAME = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9_.-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}")
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
+_CLASSIC: Final = ("gho_", "ghp_")
+_FOR_CODE: Final = frozenset({"repo", "public_repo"})
 _NOT_FOR_THEM: Final = frozenset({403, 404, 410, 451})
 
 
@@ -46,7 +48,7 @@ class GitHubPeople:
                 continue
             found = decode(_good(response), Repository)
             if found.id == repo_id:
-                return found.role
+                return found.role if _may_write(access_token, response) else RepoRole.READ
         return RepoRole.NONE
 
     async def repositories(self, access_token: str) -> Sequence[RepositoryAccess]:
@@ -94,6 +96,18 @@ class _Budget:
     def spend(self) -> bool:
         self._left -= 1
         return self._left >= 0
+
+
+def _may_write(access_token: str, response: ApiResponse) -> bool:
+    """Whether a classic token has a scope for code, where GitHub names its scopes: ``permissions`` are the person's.
+
+    Other sites' sign-ins get such tokens without any. Tokens of Apps and fine-grained ones have no scopes.
+    https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
+    """
+    scopes = response.headers.get("x-oauth-scopes")
+    if scopes is None or not access_token.startswith(_CLASSIC):
+        return True
+    return not _FOR_CODE.isdisjoint(scope.strip() for scope in scopes.split(","))
 
 
 def _good(response: ApiResponse) -> ApiResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -45,7 +46,10 @@ async def open_people(
     """Open the connections; nothing is sent before the first call. ``http_transport`` takes the network's place."""
     timeout_s = settings.timeout_s
     network = http_transport or PooledNetwork(max_connections=MAX_CONNECTIONS, timeout_s=timeout_s)
-    async with httpx.AsyncClient(timeout=timeout_s, transport=network, follow_redirects=False) as http:
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))  # people share the client: none of theirs is kept
+    async with httpx.AsyncClient(
+        timeout=timeout_s, transport=network, follow_redirects=False, cookies=no_cookies
+    ) as http:
         client = PeopleClient(
             http, api_url=settings.api_url, user_agent=settings.user_agent, clock=clock, timeout_s=timeout_s
         )
