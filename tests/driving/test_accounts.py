@@ -106,6 +106,17 @@ async def test_a_token_with_time_left_is_not_renewed(place: Place) -> None:
     assert place.people.asked == []
 
 
+async def test_a_token_with_time_left_waits_behind_no_renewal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few renew at once, each with a connection of the store's: a slow GitHub must not stop those who need nothing."""
+    caller = await place.signed_in()
+
+    async def renew(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(place.accounts._sessions, "renew", renew)
+    assert await place.accounts.fresh(caller) == caller
+
+
 async def test_a_refused_renewal_asks_for_a_new_sign_in(place: Place) -> None:
     """After the person took the authorization back, say."""
     caller = await place.signed_in()

@@ -53,11 +53,15 @@ class Seal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls, and the GitHub token that acts for them. ``session_id`` is None for a bearer token."""
+    """Who calls, and the GitHub token that acts for them. ``session_id`` is None for a bearer token.
+
+    ``token_until`` is when a session's token runs out, None where it does not or nobody knows.
+    """
 
     user: Actor
     access_token: str = field(repr=False)
     session_id: UUID | None = None
+    token_until: datetime | None = None
 
     @property
     def actor(self) -> str:
@@ -197,7 +201,7 @@ class Accounts:
         session = await self._sessions.find(_digest(cookie))
         if session is None:
             return None
-        return Caller(user=session.user, access_token=session.tokens.access_token, session_id=session.id)
+        return _caller(session)
 
     async def of_bearer(self, token: str) -> Caller:
         """Whose token this is, by GitHub's word, kept for ``BEARER_CACHE_S``. Raises Unauthenticated."""
@@ -219,6 +223,8 @@ class Accounts:
         if caller.session_id is None or self._sign_in is None:
             return caller
         sign_in, soon = self._sign_in, self._clock.now() + timedelta(seconds=RENEW_EARLY_S)
+        if caller.token_until is not None and caller.token_until > soon:
+            return caller  # without the lock, behind which others may wait for a GitHub that does not answer
 
         async def renew(tokens: UserTokens) -> UserTokens | None:
             if tokens.expires_at is None or tokens.expires_at > soon:
@@ -230,7 +236,7 @@ class Accounts:
         session = await self._sessions.renew(caller.session_id, renew)
         if session is None:
             raise Unauthenticated("the session is over; please sign in again")
-        return Caller(user=session.user, access_token=session.tokens.access_token, session_id=session.id)
+        return _caller(session)
 
     def _unseal(self, sealed: str | None) -> dict[str, object] | None:
         if not sealed or len(sealed) > 4_000:
@@ -240,6 +246,13 @@ class Accounts:
         except Exception:
             return None
         return kept if isinstance(kept, dict) and {"state", "verifier", "return_to", "until"} <= kept.keys() else None
+
+
+def _caller(session: Session) -> Caller:
+    tokens = session.tokens
+    return Caller(
+        user=session.user, access_token=tokens.access_token, session_id=session.id, token_until=tokens.expires_at
+    )
 
 
 def _digest(value: str) -> bytes:
