@@ -27,13 +27,13 @@ class Tabs:
     problems: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    async def open(self, *, anywhere: bool = False, **options: Any) -> Page:
-        """A new tab of a new person. ``anywhere``: this one may go to anybody's page."""
+    async def open(self, *, anywhere: bool = False, may_fail: bool = False, **options: Any) -> Page:
+        """A new tab of a new person. ``anywhere``: it may go to anybody's page; ``may_fail``: answers may be 5xx."""
         usual = {"viewport": DESKTOP, "locale": "en-GB", "color_scheme": "light", "reduced_motion": "reduce"}
         context = await self.browser.new_context(**{**usual, **options})
         context.set_default_timeout(15_000)
         self.contexts.append(context)
-        self._watch(context, anywhere)
+        self._watch(context, anywhere, may_fail)
         return await context.new_page()
 
     async def close(self) -> None:
@@ -41,7 +41,7 @@ class Tabs:
             await context.close()
         self.contexts.clear()
 
-    def _watch(self, context: BrowserContext, anywhere: bool) -> None:
+    def _watch(self, context: BrowserContext, anywhere: bool, may_fail: bool) -> None:
         def on_console(message: ConsoleMessage) -> None:
             if message.type == "error" and not message.text.startswith(LOADING):
                 where = message.page.url if message.page is not None else "?"
@@ -54,7 +54,8 @@ class Tabs:
                 self.problems.append(f"a request to somebody else: {request.url}")
 
         def on_response(response: Response) -> None:
-            if response.status >= 500 or (response.status >= 400 and not response.request.is_navigation_request()):
+            failed = response.status >= 500 and not may_fail
+            if failed or (response.status >= 400 and not response.request.is_navigation_request()):
                 self.problems.append(f"{response.request.method} {response.url} answered {response.status}")
 
         def on_error(error: WebError) -> None:
