@@ -126,7 +126,8 @@ async def gate_world(
         ids=ids,
         random_token=iter_tokens().__next__,
     )
-    guard, pages = Guard(accounts, public_url=public_url), Pages(public_url=public_url, can_sign_in=can_sign_in)
+    guard = Guard(accounts, clock, public_url=public_url)
+    pages = Pages(public_url=public_url, can_sign_in=can_sign_in)
     keeper = GateKeeper(
         token_key=TOKEN_KEY,
         challenges=store.challenges,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -10,8 +11,10 @@ import httpx
 import pytest
 
 from centralbot.domain.errors import Unavailable
+from centralbot.domain.events import Actor
+from centralbot.entrypoints.web.guard import MAX_REFUSED
 from tests.builders import AUTHOR
-from tests.entrypoints.gate.world import URL, GateWorld, gate_world
+from tests.entrypoints.gate.world import URL, GateWorld, gate_world, token
 
 START, CALLBACK, LOGOUT = "/api/v1/auth/github/start", "/api/v1/auth/github/callback", "/api/v1/auth/logout"
 
@@ -122,6 +125,35 @@ async def test_a_wrong_code_is_refused_and_the_page_lets_one_try_again(world: Ga
         answer = await come_back(world, browser, await begin(browser, "/g/t"), code="made-up")
         assert answer.status_code == 403
         assert "return_to=/g/t" in answer.text
+
+
+async def test_what_github_refuses_again_and_again_is_not_passed_on(world: GateWorld) -> None:
+    """GitHub would refuse everybody of ours at last; other addresses go on, and this one a minute later."""
+    challenge = await world.asked()
+    door, asked = f"/api/v1/gate/{token(challenge)}", []
+    who = world.people.who
+
+    async def counted(access_token: str) -> Actor:
+        asked.append(access_token)
+        return await who(access_token)
+
+    world.people.who = counted  # type: ignore[method-assign]
+    async with world.browser() as browser, world.browser(address="203.0.113.8") as other:
+        guesses = [
+            (await browser.get(door, headers={"authorization": f"Bearer guess-{n}"})).status_code for n in range(150)
+        ]
+        assert Counter(guesses) == {401: MAX_REFUSED, 429: 150 - MAX_REFUSED}
+        assert len(asked) == MAX_REFUSED
+        late = await come_back(world, browser, await begin(browser, "/g/t"))
+        assert (late.status_code, int(late.headers["retry-after"]) > 0, "return_to=/g/t" in late.text) == (
+            429,
+            True,
+            True,
+        )
+        assert (await other.get(door, headers={"authorization": "Bearer guess"})).status_code == 401
+        assert (await browser.get(door)).status_code == 200
+        world.clock.advance(60)
+        assert (await come_back(world, browser, await begin(browser))).status_code == 303
 
 
 async def test_cancel_at_github_leads_back_without_a_session(world: GateWorld) -> None:

@@ -143,7 +143,7 @@ SIGN_IN: tuple[Operation, ...] = (
         tag="sign-in",
         html=True,
         status=303,
-        refusals=(400, 403, 503),
+        refusals=(400, 403, 429, 503),
         parameters=tuple(query(name, "as GitHub gives it") for name in ("state", "code", "error")),
     ),
     Operation(

@@ -12,8 +12,8 @@ SECURITY = ("session", "token")
 _REPO = path_id("repo_id", "GitHub's id of the repository")
 _CHALLENGE = path_uuid("challenge_id", "the challenge")
 _CURSOR = query("cursor", "next_cursor of the page before", format="uuid")
-_ASKED = (400, 401, 403, 503)
-_OF_REPO = (400, 401, 403, 404, 503)
+_ASKED = (400, 401, 403, 429, 503)
+_OF_REPO = (400, 401, 403, 404, 429, 503)
 
 
 def _operation(
@@ -42,7 +42,7 @@ def _operation(
 
 def _override(word: str, name: str, summary: str, **more: Any) -> Operation:
     path = f"challenges/{{challenge_id}}/{word}"
-    refusals = (400, 401, 403, 404, 409, 413, 503)
+    refusals = (400, 401, 403, 404, 409, 413, 429, 503)
     return _operation("post", path, name, summary, wire.WireChallenge, _CHALLENGE, refusals=refusals, **more)
 
 

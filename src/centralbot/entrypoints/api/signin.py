@@ -8,9 +8,12 @@ import structlog
 from litestar import Response, get, post
 from litestar.response import Redirect
 
-from centralbot.domain.errors import CentralbotError, Unavailable
+from centralbot.domain.errors import CentralbotError, RateLimited, Unavailable
+from centralbot.entrypoints.http import error_parts
+from centralbot.entrypoints.web.gate_limit import client_of
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
 from centralbot.entrypoints.web.render import Pages
+from centralbot.ports.driven.people import SignInRefused
 
 log = structlog.get_logger("centralbot.signin")
 
@@ -24,7 +27,10 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
 
     def failed(exc: CentralbotError, *, status: int, again: str = "/") -> Response[str]:
         log.warning("sign_in.failed", code=exc.code, why=exc.message)
-        return pages.page("sign_in_failed.html", here=again, status=status, why=exc.message, again=again)
+        headers = {name.decode(): value.decode() for name, value in error_parts(exc)[2]}
+        return pages.page(
+            "sign_in_failed.html", here=again, status=status, headers=headers, why=exc.message, again=again
+        )
 
     @get("/api/v1/auth/github/start", summary="Go to GitHub to sign in", tags=["sign-in"], status_code=302)
     async def start(request: AnyRequest) -> Response[Any]:
@@ -45,10 +51,17 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
         sealed = request.cookies.get(name)
         if _text(request, "error") and sealed is not None:  # the person pressed Cancel at GitHub
             return pages.redirect(accounts.wanted(sealed), cookies=[guard.gone(name)])
+        client = client_of(request)
         try:
+            guard.refused.check(client)
             signed_in = await accounts.finish(sealed, state=state, code=_text(request, "code"))
+        except RateLimited as exc:
+            return failed(exc, status=429, again=accounts.wanted(sealed))
         except Unavailable as exc:
             return failed(exc, status=503, again=accounts.wanted(sealed))
+        except SignInRefused as exc:
+            guard.refused.missed(client)
+            return failed(exc, status=403, again=accounts.wanted(sealed))
         except CentralbotError as exc:
             return failed(exc, status=403, again=accounts.wanted(sealed))
         log.info("sign_in.done", user_id=signed_in.user.id)

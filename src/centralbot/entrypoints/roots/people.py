@@ -72,7 +72,7 @@ def assemble(
         ids=ids,
         random_token=lambda: secrets.token_urlsafe(32),
     )
-    guard = Guard(accounts, public_url=public_url)
+    guard = Guard(accounts, backend.clock, public_url=public_url)
     pages = Pages(public_url=public_url, can_sign_in=accounts.can_sign_in)
     desks = open_desks(
         repositories=store.repositories,

@@ -1,4 +1,4 @@
-"""Who guesses gate links is slowed down, by address, in bounded memory.
+"""Who guesses gate links, or sends what GitHub refuses, is slowed down, by address, in bounded memory.
 
 Of our own, because the memory storage of the ``limits`` package (5.8) bounds how long it remembers an address, by a
 timer thread, but not how many: a flood of addresses would fill the process.
@@ -9,20 +9,24 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from centralbot.domain.errors import RateLimited
-from centralbot.entrypoints.web.guard import AnyRequest
+
+if TYPE_CHECKING:
+    from centralbot.entrypoints.web.guard import AnyRequest
 
 ALLOWED = 30
 WINDOW_S = 60.0
 MAX_ADDRESSES = 10_000
+UNKNOWN_LINKS = "too many unknown links from your network; wait a minute and open the link in the comment again"
 
 
 class Guesses:
-    """Counts unknown links per client: after ``allowed`` within ``window_s`` that client waits out the window.
+    """Counts misses (unknown links, refused tokens) per client, who waits after ``allowed`` within ``window_s``.
 
-    The limit guards no secret (a link has 128 bits): it keeps a flood of guesses away from the store. So it may forget
-    the address that it heard of longest ago when there are more than ``max_addresses``. One process each.
+    The limit guards no secret (a link has 128 bits): it keeps a flood of guesses from the store and from GitHub. So it
+    may forget the address that it heard of longest ago when there are more than ``max_addresses``. One process each.
     """
 
     def __init__(
@@ -32,11 +36,13 @@ class Guesses:
         allowed: int = ALLOWED,
         window_s: float = WINDOW_S,
         max_addresses: int = MAX_ADDRESSES,
+        message: str = UNKNOWN_LINKS,
     ) -> None:
         self._monotonic_s = monotonic_s
         self._allowed = allowed
         self._window_s = window_s
         self._max_addresses = max_addresses
+        self._message = message
         self._missed: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def check(self, address: str) -> None:
@@ -44,13 +50,10 @@ class Guesses:
         began, count = self._missed.get(address, (0.0, 0))
         left_s = began + self._window_s - self._monotonic_s()
         if count >= self._allowed and left_s > 0:
-            raise RateLimited(
-                "too many unknown links from your network; wait a minute and open the link in the comment again",
-                retry_after_s=int(left_s) + 1,
-            )
+            raise RateLimited(self._message, retry_after_s=int(left_s) + 1)
 
     def missed(self, address: str) -> None:
-        """That address asked for a link that does not exist."""
+        """That address asked for a link that does not exist, or brought what GitHub refuses."""
         now_s = self._monotonic_s()
         began, count = self._missed.pop(address, (now_s, 0))
         if began + self._window_s <= now_s:

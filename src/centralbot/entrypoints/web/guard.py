@@ -10,18 +10,29 @@ from litestar import Request
 from litestar.datastructures import Cookie
 
 from centralbot.domain.errors import Forbidden, Unauthenticated
+from centralbot.entrypoints.web.gate_limit import Guesses, client_of
+from centralbot.ports.driven.clock import Clock
+from centralbot.ports.driven.people import SignInRefused
 from centralbot.ports.driving.accounts import SIGN_IN_S, Accounts, Begun, Caller, SignedIn
 
 AnyRequest = Request[Any, Any, Any]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BEARER = 2_000
+MAX_REFUSED = 100
+"""A minute and client."""
+REFUSED = "too many sign-ins and tokens that GitHub refuses came from your network; wait a minute and try again"
 
 
 class Guard:
-    """Cookies are ``__Host-`` ones where the public URL is https: bound to this host, sent over TLS alone."""
+    """Cookies are ``__Host-`` ones where the public URL is https: bound to this host, sent over TLS alone.
 
-    def __init__(self, accounts: Accounts, *, public_url: str) -> None:
+    ``refused`` limits who brings what GitHub refuses: after a few such requests GitHub refuses the good ones of the
+    same sender too (https://docs.github.com/rest/authentication/authenticating-to-the-rest-api, "Failed login limit").
+    """
+
+    def __init__(self, accounts: Accounts, clock: Clock, *, public_url: str) -> None:
         self.accounts = accounts
+        self.refused = Guesses(clock.monotonic_s, allowed=MAX_REFUSED, message=REFUSED)
         parts = urlsplit(public_url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.secure = parts.scheme == "https"
@@ -29,18 +40,29 @@ class Guard:
         self.session_cookie = f"{self._prefix}centralbot_session"
 
     async def find(self, request: AnyRequest) -> Caller | None:
-        """Who calls, None for nobody. Raises Unauthenticated for a bad bearer token, Forbidden as ``same_origin``."""
+        """Who calls, None for nobody. Raises Unauthenticated for a bad bearer token, RateLimited for many of them,
+        and Forbidden as ``same_origin``.
+        """
         header = request.headers.get("authorization")
         if header is not None:
             scheme, _, token = header.partition(" ")
             if scheme.lower() != "bearer" or not token.strip() or len(token) > MAX_BEARER or not token.isascii():
                 raise Unauthenticated("send 'Authorization: Bearer <GitHub user token>'")
-            return await self.accounts.of_bearer(token.strip())
+            return await self._of_bearer(request, token.strip())
         cookie = request.cookies.get(self.session_cookie)
         if cookie is None:
             return None
         self.same_origin(request)
         return await self.accounts.of_cookie(cookie)
+
+    async def _of_bearer(self, request: AnyRequest, token: str) -> Caller:
+        client = client_of(request)
+        self.refused.check(client)
+        try:
+            return await self.accounts.of_bearer(token)
+        except SignInRefused:
+            self.refused.missed(client)
+            raise
 
     async def require(self, request: AnyRequest) -> Caller:
         """Who calls. Raises Unauthenticated."""
