@@ -75,3 +75,17 @@ async def test_signing_in_leads_nowhere_else(stage: Stage, elsewhere: str) -> No
     await page.reload()
     await stage.choose(page, AUTHOR)
     await page.wait_for_url(f"{stage.api}/")
+
+
+async def test_while_github_is_away_nobody_is_signed_in_and_a_page_says_so(stage: Stage) -> None:
+    """And the way back is not lost: once GitHub answers again, they get where they wanted."""
+    _, link = await stage.asked(await stage.repository())
+    page = await stage.page(link, may_fail=True)
+    await stage.world.github.act("faults", operation="oauth/access-token", kind="status", status=502)
+    await page.get_by_role("link", name="Sign in with GitHub to verify").click()
+    await stage.choose(page, AUTHOR)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in")
+    await stage.world.github.clear_faults()
+    await page.get_by_role("link", name="Sign in with GitHub").click()
+    await page.wait_for_url(link)
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
