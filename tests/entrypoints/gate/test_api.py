@@ -213,3 +213,14 @@ async def test_links_that_are_ours_count_for_nothing(world: GateWorld) -> None:
 def test_the_origin_of_the_tests_is_the_public_one() -> None:
     """Otherwise the checks above would check nothing."""
     assert URL.startswith("http://")
+
+
+async def test_no_refusal_is_kept_by_a_cache(world: GateWorld) -> None:
+    """What one is refused is not what another would be."""
+    async with world.browser() as browser:
+        answers = [await browser.get(path) for path in (api("a" * 43), "/nowhere")]
+        answers.append(await browser.delete(api("a" * 43)))
+        answers.append(await browser.get(api("a" * 43), headers={"authorization": "Bearer guess"}))
+    assert [(it.status_code, it.headers["cache-control"]) for it in answers] == [
+        (404, "no-store"), (404, "no-store"), (405, "no-store"), (401, "no-store"),
+    ]  # fmt: skip

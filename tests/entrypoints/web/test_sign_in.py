@@ -14,7 +14,7 @@ from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
 from centralbot.entrypoints.web.guard import MAX_REFUSED
 from tests.builders import AUTHOR
-from tests.entrypoints.gate.world import URL, GateWorld, gate_world, token
+from tests.entrypoints.gate.world import STRANGER, URL, GateWorld, gate_world, token
 
 START, CALLBACK, LOGOUT = "/api/v1/auth/github/start", "/api/v1/auth/github/callback", "/api/v1/auth/logout"
 
@@ -210,6 +210,19 @@ async def test_signing_out_ends_the_session_and_its_token(world: GateWorld) -> N
     assert await world.guard.accounts.of_cookie(cookie) is None
     with pytest.raises(Exception, match="sign"):
         await world.people.who(token)
+
+
+async def test_signing_in_anew_ends_the_session_before(world: GateWorld) -> None:
+    """With another account, say: the browser has its cookie no more, so nobody could sign it out."""
+    before = await world.cookie(STRANGER)
+    async with world.browser(before) as browser:
+        answer = await come_back(world, browser, await begin(browser, "/g/t"))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/g/t")
+    assert await world.guard.accounts.of_cookie(before) is None
+    now = SimpleCookie(answer.headers["set-cookie"].split(", ")[-1])[world.guard.session_cookie].value
+    caller = await world.guard.accounts.of_cookie(now)
+    assert caller is not None
+    assert caller.user == AUTHOR
 
 
 async def test_signing_out_works_while_github_is_away(world: GateWorld) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -64,6 +65,10 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
             return failed(exc, status=403, again=accounts.wanted(sealed))
         except CentralbotError as exc:
             return failed(exc, status=403, again=accounts.wanted(sealed))
+        before = request.cookies.get(guard.session_cookie)
+        if before is not None:  # its cookie is about to be replaced: nobody could sign it out any more
+            with suppress(Unavailable):
+                await accounts.sign_out(before)
         log.info("sign_in.done", user_id=signed_in.user.id)
         cookies = [guard.gone(name), guard.signed_in_cookie(signed_in)]
         return pages.redirect(signed_in.return_to, cookies=cookies)
