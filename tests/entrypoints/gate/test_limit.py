@@ -27,6 +27,7 @@ def a_request(host: str | None) -> Request[Any, Any, Any]:
         ("fe80::1%eth0", "fe80::/64"),
         ("::ffff:203.0.113.7", "203.0.113.7"),
         ("unix socket", "unix socket"),
+        ("x" * 60_000, "x" * 64),
         (None, ""),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
-from centralbot.entrypoints.web.guard import MAX_REFUSED
+from centralbot.entrypoints.web.guard import MAX_REFUSED, MAX_SIGN_INS
 from tests.builders import AUTHOR
 from tests.entrypoints.gate.world import STRANGER, URL, GateWorld, gate_world, token
 
@@ -70,6 +70,17 @@ async def test_two_tabs_sign_in_beside_each_other(world: GateWorld) -> None:
         first, second = await begin(browser, "/a"), await begin(browser, "/b")
         answers = [await come_back(world, browser, url) for url in (first, second)]
     assert [answer.headers["location"] for answer in answers] == ["/a", "/b"]
+
+
+async def test_sign_ins_that_nobody_finishes_do_not_pile_up(world: GateWorld) -> None:
+    """Another site could have a browser begin many, until its requests are too long; the newest one still works."""
+    kept = []
+    async with world.browser() as browser:
+        for _ in range(3 * MAX_SIGN_INS):
+            url = await begin(browser, "/" + "a" * 900)
+            kept.append(len(browser.cookies))
+        assert max(kept) == MAX_SIGN_INS
+        assert (await come_back(world, browser, url)).status_code == 303
 
 
 async def test_a_callback_in_another_browser_is_refused(world: GateWorld) -> None:

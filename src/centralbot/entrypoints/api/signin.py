@@ -40,7 +40,10 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
         other = _text(request, "select_account").lower() in ("true", "1", "yes")
         begun = accounts.begin(_text(request, "return_to"), select_account=other)
         return Redirect(
-            begun.url, status_code=302, headers={"cache-control": "no-store"}, cookies=[guard.begun_cookie(begun)]
+            begun.url,
+            status_code=302,
+            headers={"cache-control": "no-store"},
+            cookies=guard.begun_cookies(request, begun),
         )
 
     @get(CALLBACK, summary="Where GitHub sends the browser back", tags=["sign-in"], status_code=303)

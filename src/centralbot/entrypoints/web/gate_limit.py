@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ALLOWED = 30
 WINDOW_S = 60.0
 MAX_ADDRESSES = 10_000
+MAX_HOST_CHARS = 64
 UNKNOWN_LINKS = "too many unknown links from your network; wait a minute and open the link in the comment again"
 
 
@@ -72,7 +73,7 @@ def client_of(request: AnyRequest) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
+        return host[:MAX_HOST_CHARS]
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)

@@ -18,6 +18,8 @@ from centralbot.ports.driving.accounts import SIGN_IN_S, Accounts, Begun, Caller
 AnyRequest = Request[Any, Any, Any]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BEARER = 2_000
+MAX_SIGN_INS = 10
+"""Under way in one browser."""
 MAX_REFUSED = 100
 """A minute and client."""
 REFUSED = "too many sign-ins and tokens that GitHub refuses came from your network; wait a minute and try again"
@@ -38,6 +40,7 @@ class Guard:
         self.secure = parts.scheme == "https"
         self._prefix = "__Host-" if self.secure else ""
         self.session_cookie = f"{self._prefix}centralbot_session"
+        self._sign_in = f"{self._prefix}centralbot_sign_in_"
 
     async def find(self, request: AnyRequest) -> Caller | None:
         """Who calls, None for nobody. Raises Unauthenticated for a bad bearer token, RateLimited for many of them,
@@ -90,13 +93,21 @@ class Guard:
         """The origin that the browser itself thinks it talks to: as good as the public one, if it is not https."""
         return "" if self.secure else f"http://{request.headers.get('host', '')}".lower()
 
-    def begun_cookie(self, begun: Begun) -> Cookie:
-        """Keeps a sign-in under way in this browser; several tabs have one each."""
-        return self._cookie(self.sign_in_name(begun.state), begun.sealed, SIGN_IN_S)
+    def begun_cookies(self, request: AnyRequest, begun: Begun) -> list[Cookie]:
+        """Keeps a sign-in under way in this browser; several tabs have one each.
+
+        Of more than a few none but the new one is kept: another site could have the browser begin so many that all its
+        requests to us would be too long.
+        """
+        others = [name for name in request.cookies if name.startswith(self._sign_in)]
+        crowd = others if len(others) >= MAX_SIGN_INS else []
+        return [
+            self._cookie(self.sign_in_name(begun.state), begun.sealed, SIGN_IN_S), *(self.gone(name) for name in crowd)
+        ]  # fmt: skip
 
     def sign_in_name(self, state: str) -> str:
         """The cookie of the sign-in with that ``state``, which may be anything that came in a URL."""
-        return f"{self._prefix}centralbot_sign_in_{hashlib.sha256(state.encode('utf-8', 'replace')).hexdigest()[:16]}"
+        return f"{self._sign_in}{hashlib.sha256(state.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
     def signed_in_cookie(self, signed_in: SignedIn) -> Cookie:
         return self._cookie(self.session_cookie, signed_in.cookie, signed_in.max_age_s)
