@@ -279,3 +279,11 @@ async def test_a_session_runs_out(world: GateWorld) -> None:
         cookie = browser.cookies[world.guard.session_cookie]
     world.clock.advance(timedelta(days=15).total_seconds())
     assert await world.guard.accounts.of_cookie(cookie) is None
+
+
+async def test_a_proxys_own_password_signs_nobody_out(world: GateWorld) -> None:
+    """Only a bearer token is for us; the cookie still counts beside another scheme."""
+    async with world.browser(await world.cookie(), headers={"authorization": "Basic dXNlcjpwYXNz"}) as browser:
+        challenge = await world.asked("github-login")
+        answer = await browser.get(f"/api/v1/gate/{token(challenge)}")
+    assert answer.json()["signed_in_as"] == AUTHOR.login

@@ -47,9 +47,10 @@ class Guard:
         and Forbidden as ``same_origin``.
         """
         header = request.headers.get("authorization")
-        if header is not None:
-            scheme, _, token = header.partition(" ")
-            if scheme.lower() != "bearer" or not token.strip() or len(token) > MAX_BEARER or not token.isascii():
+        scheme, _, token = (header or "").partition(" ")
+        # Another scheme is somebody else's: a proxy in front may ask for a password of its own.
+        if scheme.lower() == "bearer":
+            if not token.strip() or len(token) > MAX_BEARER or not token.isascii():
                 raise Unauthenticated("send 'Authorization: Bearer <GitHub user token>'")
             return await self._of_bearer(request, token.strip())
         cookie = request.cookies.get(self.session_cookie)
