@@ -101,8 +101,9 @@ class World:
         """Wait until the newest challenge of a pull request is in that status."""
 
         async def probe() -> Challenge | None:
-            found = await self.challenge(repo_id, number)
-            return found if found.status is status else None
+            found = await self.backend.store.challenges.search(repo_id=repo_id)
+            newest = next((one for one in found if one.pr_number == number), None)
+            return newest if newest is not None and newest.status is status else None
 
         return await self.fleet.until(f"the challenge of #{number} to be {status}", probe)
 
