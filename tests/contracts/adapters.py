@@ -48,6 +48,7 @@ PAST = {
     "pr_challenges": ("created_at", "deadline_at"),
     "github_installations": ("paused_until",),
     "github_event_deliveries": ("received_at",),
+    "repo_configs": ("updated_at",),
     "user_sessions": ("expires_at",),
     "single_uses": ("expires_at",),
 }

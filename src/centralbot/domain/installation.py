@@ -63,13 +63,17 @@ class Installation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallationRepository:
-    """Whether a repository is in an installation, and since when that is known."""
+    """Whether a repository is in an installation, and when that was last said.
+
+    ``active_since``: since when it is in it, never too early; None where it is not, or where nobody knows.
+    """
 
     installation_id: int
     repo_id: int
     full_name: str
     active: bool
     changed_at: datetime
+    active_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,7 @@ def decide(event: InstallationEvent, facts: InstallationFacts) -> InstallationEf
     installation = _installation(event, known)
     if installation.status is S.DELETED:
         gone = tuple(
-            replace(row, active=False, changed_at=max(row.changed_at, event.event_time))
+            replace(row, active=False, active_since=None, changed_at=max(row.changed_at, event.event_time))
             for row in facts.repositories.values()
             if row.active
         )
@@ -150,7 +154,7 @@ def _repositories(event: InstallationEvent, facts: InstallationFacts) -> Iterabl
             yield from _set(event, facts, repo.id, repo.full_name, active=False)  # it has moved on since
             continue
         if there is not None:
-            yield replace(there, active=False, changed_at=event.event_time)
+            yield replace(there, active=False, active_since=None, changed_at=event.event_time)
         yield from _set(event, facts, repo.id, repo.full_name, active=True)
 
 
@@ -160,12 +164,16 @@ def _set(
     known = facts.repositories.get(repo_id)
     if known is not None and known.changed_at > event.event_time:
         return
+    since: datetime | None = None
+    if active:
+        since = known.active_since if known is not None and known.active else event.event_time
     after = InstallationRepository(
         installation_id=event.installation_id,
         repo_id=repo_id,
         full_name=full_name,
         active=active,
         changed_at=event.event_time,
+        active_since=since,
     )
     if known != after:
         yield after

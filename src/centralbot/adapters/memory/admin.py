@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from centralbot.adapters.memory.effects import audit, bury_notice, rechallenge
@@ -48,6 +49,7 @@ class MemoryRepositories:
             and installation is not None
             and installation.status is InstallationStatus.ACTIVE,
             config=config,
+            gated_since=_gated_since(row, installation, state.configured_at.get(repo_id)),
         )
 
     async def list(self) -> Sequence[RepositoryRecord]:
@@ -57,8 +59,11 @@ class MemoryRepositories:
         return sorted(records, key=lambda record: (record.full_name is None, record.full_name, record.repo_id))
 
     async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
-        detail = change(self._state.configs.get(repo_id), config)
+        before = self._state.configs.get(repo_id)
+        detail = change(before, config)
         self._state.configs[repo_id] = config
+        if before != config:
+            self._state.configured_at[repo_id] = self._state.now()
         audit(self._state, "repository.configured", actor=actor, repo_id=repo_id, facts=detail)
 
     async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:
@@ -71,7 +76,7 @@ class MemoryRepositories:
         state.installations[installation_id] = installation
         for key, row in builtins.list(state.repositories.items()):
             if row.repo_id == repo_id and row.active and row.installation_id != installation_id:
-                state.repositories[key] = replace(row, active=False)
+                state.repositories[key] = replace(row, active=False, active_since=None)
         known = state.repositories.get((installation_id, repo_id))
         state.repositories[installation_id, repo_id] = InstallationRepository(
             installation_id=installation_id,
@@ -79,10 +84,21 @@ class MemoryRepositories:
             full_name=full_name,
             active=True,
             changed_at=UNSAID if known is None else known.changed_at,
+            active_since=known.active_since if known is not None and known.active else state.now(),
         )
 
     async def installations(self) -> Sequence[Installation]:
         return sorted(self._state.installations.values(), key=lambda installation: installation.id)
+
+
+def _gated_since(
+    row: InstallationRepository | None, installation: Installation | None, configured_at: datetime | None
+) -> datetime | None:
+    if row is None or not row.active or row.active_since is None or configured_at is None:
+        return None
+    if installation is None or installation.status is not InstallationStatus.ACTIVE:
+        return None
+    return max(row.active_since, installation.changed_at, configured_at)
 
 
 class MemoryWhitelist:

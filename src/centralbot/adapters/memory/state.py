@@ -57,6 +57,7 @@ class State:
     paused_until: dict[int, datetime] = field(default_factory=dict)
     repositories: dict[tuple[int, int], InstallationRepository] = field(default_factory=dict)
     configs: dict[int, RepoConfig] = field(default_factory=dict)
+    configured_at: dict[int, datetime] = field(default_factory=dict)
     whitelist: dict[tuple[int, int], WhitelistEntry] = field(default_factory=dict)
     challenges: dict[UUID, Challenge] = field(default_factory=dict)
     challenges_of_pr: dict[PrKey, list[UUID]] = field(default_factory=lambda: defaultdict(list))

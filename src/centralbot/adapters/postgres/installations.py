@@ -49,7 +49,14 @@ async def take_installation(
 
 def _facts(event: InstallationEvent, rows: Sequence[Sequence[Any]]) -> InstallationFacts:
     known = [
-        InstallationRepository(installation_id=r[9], repo_id=r[10], full_name=r[11], active=r[12], changed_at=r[13])
+        InstallationRepository(
+            installation_id=r[9],
+            repo_id=r[10],
+            full_name=r[11],
+            active=r[12],
+            changed_at=r[13],
+            active_since=r[14],
+        )
         for r in rows
         if r[9] is not None
     ]

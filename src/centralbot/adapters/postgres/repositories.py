@@ -47,8 +47,8 @@ class PostgresRepositories:
         async def work(connection: Connection, _: int) -> None:
             row = await (await connection.execute(sql("configuration"), {"repo_id": repo_id})).fetchone()
             before = None if row is None else codec.config(row, rules=row[8])
-            detail = codec.document(change(before, config))
-            await connection.execute(sql("configure_repository"), {**parameters, "detail": detail})
+            told = {"detail": codec.document(change(before, config)), "changed": before != config}
+            await connection.execute(sql("configure_repository"), {**parameters, **told})
 
         await self._database.run(work, lock=[lock_key("c", repo_id)])  # so that what it was is what it was just before
 
@@ -82,6 +82,7 @@ def _record(row: Sequence[Any]) -> RepositoryRecord:
         account_type=row[5],
         connected=bool(row[6]),
         config=None if row[7] is None else codec.config(row[7:15], rules=row[15]),
+        gated_since=row[16],
     )
 
 

@@ -17,7 +17,11 @@ from centralbot.domain.policy import RepoConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryRecord:
-    """What is known of a repository. ``config`` is None where none was set; the installation where it is in none."""
+    """What is known of a repository. ``config`` is None where none was set; the installation where it is in none.
+
+    ``gated_since``: since when it is in an active installation and its configuration is as it is now, never too
+    early; None where one of them is not so, or not known since when (it has no configuration of its own).
+    """
 
     repo_id: int
     full_name: str | None
@@ -27,6 +31,7 @@ class RepositoryRecord:
     account_type: str | None
     connected: bool
     config: RepoConfig | None
+    gated_since: datetime | None = None
 
 
 class Repositories(Protocol):
@@ -41,7 +46,7 @@ class Repositories(Protocol):
         ...
 
     async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
-        """Set the configuration. It reaches new challenges only."""
+        """Set the configuration. It reaches new challenges only. The same once more changes nothing but the audit."""
         ...
 
     async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:

@@ -14,9 +14,11 @@ installed as (
          repository_selection = excluded.repository_selection, updated_at = now(),
          paused_until = case when excluded.status = 'ACTIVE' and github_installations.status <> 'ACTIVE'
                              then null else github_installations.paused_until end)
-insert into github_installation_repositories (installation_id, repo_id, full_name, active, changed_at)
-select t.installation_id, t.repo_id, t.full_name, t.active, t.changed_at
+insert into github_installation_repositories (installation_id, repo_id, full_name, active, changed_at, active_since)
+select t.installation_id, t.repo_id, t.full_name, t.active, t.changed_at, t.active_since
   from json_to_recordset(%(repositories)s::json) as t(
-    installation_id bigint, repo_id bigint, full_name text, active boolean, changed_at timestamptz)
+    installation_id bigint, repo_id bigint, full_name text, active boolean, changed_at timestamptz,
+    active_since timestamptz)
 on conflict (installation_id, repo_id) do update
-   set full_name = excluded.full_name, active = excluded.active, changed_at = excluded.changed_at
+   set full_name = excluded.full_name, active = excluded.active, changed_at = excluded.changed_at,
+       active_since = excluded.active_since

@@ -7,7 +7,8 @@ select i.installation_id, i.status, i.changed_at, i.account_login, i.account_typ
                 where d.delivery_id = %(delivery_id)s and d.event_name = %(event_name)s) as taken,
        exists (select from internal_request_replays p
                 where p.signed_at = %(signed_at)s and p.digest = %(digest)s) as replayed,
-       r.installation_id, r.repo_id, r.full_name, r.active, r.changed_at
+       r.installation_id, r.repo_id, r.full_name, r.active, r.changed_at,
+       r.active_since
   from t
   left join github_installations i on i.installation_id = t.installation_id
   left join lateral (
