@@ -14,6 +14,7 @@ from centralbot.adapters.github.network import PooledNetwork
 from centralbot.adapters.memory.clock import ManualClock
 from centralbot.adapters.memory.github import MemoryGitHub
 from centralbot.adapters.simulator import Fault, FaultKind, Simulator, running
+from centralbot.domain.events import GHOST_USER_ID
 from centralbot.ports.driven.github import (
     Comments,
     GitHubUnavailable,
@@ -22,6 +23,7 @@ from centralbot.ports.driven.github import (
     PullRequests,
     WebhookDelivery,
 )
+from centralbot.ports.driven.open_pull_requests import OpenPullRequests
 from tests.openapi import validate_request
 
 
@@ -30,6 +32,7 @@ class World(Protocol):
 
     clock: ManualClock
     pull_requests: PullRequests
+    open_pull_requests: OpenPullRequests
     comments: Comments
     installations: Installations
 
@@ -40,6 +43,8 @@ class World(Protocol):
     def lock(self, ref: PullRequestRef) -> None: ...
     def archive(self, ref: PullRequestRef) -> None: ...
     def merge(self, ref: PullRequestRef) -> None: ...
+    def label(self, ref: PullRequestRef, name: str) -> None: ...
+    def lose_author(self, ref: PullRequestRef) -> None: ...
     def lose_branch(self, ref: PullRequestRef) -> None: ...
     def add_repositories(self, count: int) -> None: ...
     def suspend(self, *, suspended: bool) -> None: ...
@@ -57,6 +62,7 @@ class MemoryWorld:
     def __post_init__(self) -> None:
         self.github = MemoryGitHub(self.clock.now)
         self.pull_requests: PullRequests = self.github
+        self.open_pull_requests: OpenPullRequests = self.github
         self.comments: Comments = self.github
         self.installations: Installations = self.github
         self.installation_id = self.github.install(123, account_login="org")
@@ -81,6 +87,13 @@ class MemoryWorld:
 
     def merge(self, ref: PullRequestRef) -> None:
         self.github.merge(ref)
+
+    def label(self, ref: PullRequestRef, name: str) -> None:
+        self.github.pull(ref).labels += (name,)
+
+    def lose_author(self, ref: PullRequestRef) -> None:
+        pull = self.github.pull(ref)
+        pull.author_id, pull.author_login = GHOST_USER_ID, "ghost"
 
     def lose_branch(self, ref: PullRequestRef) -> None:
         self.github.pull(ref).head_exists = False
@@ -116,6 +129,7 @@ class SimulatorWorld:
 
     def __post_init__(self) -> None:
         self.pull_requests: PullRequests = self.app.pull_requests
+        self.open_pull_requests: OpenPullRequests = self.app.open_pull_requests
         self.comments: Comments = self.app.comments
         self.installations: Installations = self.app.installations
         self.world = self.simulator.world
@@ -147,6 +161,12 @@ class SimulatorWorld:
 
     def merge(self, ref: PullRequestRef) -> None:
         self.world.merge(ref.repo_id, ref.number)
+
+    def label(self, ref: PullRequestRef, name: str) -> None:
+        self.world.label(ref.repo_id, ref.number, name)
+
+    def lose_author(self, ref: PullRequestRef) -> None:
+        self.world.delete_user("contrib")
 
     def lose_branch(self, ref: PullRequestRef) -> None:
         self.world.delete_head_branch(ref.repo_id, ref.number)

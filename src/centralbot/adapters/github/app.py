@@ -14,6 +14,7 @@ from centralbot.adapters.github.comments import GitHubComments
 from centralbot.adapters.github.identity import OurIdentity
 from centralbot.adapters.github.installations import GitHubInstallations
 from centralbot.adapters.github.network import PooledNetwork
+from centralbot.adapters.github.open_pull_requests import GitHubOpenPullRequests
 from centralbot.adapters.github.pull_requests import GitHubPullRequests
 from centralbot.adapters.github.transport import OnRequest, Transport
 from centralbot.ports.driven.clock import Clock
@@ -40,9 +41,10 @@ class GitHubSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitHubApp:
-    """The three ports over one client, one pool of connections and one cache of tokens."""
+    """The ports over one client, one pool of connections and one cache of tokens."""
 
     pull_requests: GitHubPullRequests
+    open_pull_requests: GitHubOpenPullRequests
     comments: GitHubComments
     installations: GitHubInstallations
     transport: Transport
@@ -91,6 +93,7 @@ async def open_github(
         try:
             yield GitHubApp(
                 pull_requests=GitHubPullRequests(client),
+                open_pull_requests=GitHubOpenPullRequests(client),
                 comments=GitHubComments(client, identity),
                 installations=GitHubInstallations(client),
                 transport=transport,

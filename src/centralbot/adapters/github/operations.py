@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from centralbot.adapters.github.faults import MINT
-from centralbot.ports.driven.github import PullRequestRef
+from centralbot.ports.driven.github import PullRequestRef, RepositoryName
 
 PAGE_SIZE: Final = 100
 """The most that GitHub gives on a page."""
@@ -43,6 +43,12 @@ def get_pull(ref: PullRequestRef) -> ApiRequest:
 def set_pull_state(ref: PullRequestRef, state: str) -> ApiRequest:
     """Only ``state``: with ``base`` beside it GitHub answers 422 (google/go-github#3456)."""
     return _of_repo("pulls/update", "PATCH", ref, f"pulls/{ref.number}", {"state": state})
+
+
+def list_open_pulls(repository: RepositoryName) -> ApiRequest:
+    """Newest first by creation: where the caller stops, all that follows is older."""
+    path = f"pulls?state=open&sort=created&direction=desc&per_page={PAGE_SIZE}"
+    return _named("pulls/list", "GET", repository.id, repository.full_name, path)
 
 
 def create_comment(ref: PullRequestRef, body: str) -> ApiRequest:
@@ -102,7 +108,12 @@ def redeliver(delivery_id: int) -> ApiRequest:
 def _of_repo(
     operation: str, method: str, ref: PullRequestRef, rest: str, json: dict[str, str] | None = None
 ) -> ApiRequest:
-    by_id = f"/repositories/{ref.repo_id}/{rest}"
-    named = _FULL_NAME.fullmatch(ref.repo_full_name) is not None
-    path = f"/repos/{ref.repo_full_name}/{rest}" if named else by_id
-    return ApiRequest(operation=operation, method=method, path=path, by_id=by_id, repo_id=ref.repo_id, json=json)
+    return _named(operation, method, ref.repo_id, ref.repo_full_name, rest, json)
+
+
+def _named(
+    operation: str, method: str, repo_id: int, full_name: str, rest: str, json: dict[str, str] | None = None
+) -> ApiRequest:
+    by_id = f"/repositories/{repo_id}/{rest}"
+    path = f"/repos/{full_name}/{rest}" if _FULL_NAME.fullmatch(full_name) is not None else by_id
+    return ApiRequest(operation=operation, method=method, path=path, by_id=by_id, repo_id=repo_id, json=json)

@@ -1,6 +1,6 @@
-"""GitHub in memory: the ports ``PullRequests``, ``Comments`` and ``Installations`` in one object, and its controls.
+"""GitHub in memory: the ports ``PullRequests``, ``OpenPullRequests``, ``Comments`` and ``Installations`` in one object.
 
-The controls are inherited from :class:`~centralbot.adapters.memory.github_world.GitHubWorld`::
+Its controls are inherited from :class:`~centralbot.adapters.memory.github_world.GitHubWorld`::
 
     github = MemoryGitHub(clock.now)
     ref = github.open_pull_request(repo_id=7, author_id=2002)
@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from centralbot.adapters.memory.github_world import GitHubWorld, MemoryPullRequest
+from centralbot.adapters.memory.github_world import GitHubWorld, MemoryPullRequest, MemoryRepository
 from centralbot.domain.comments import marker_line
+from centralbot.domain.events import Actor
 from centralbot.ports.driven.github import (
     AppInfo,
     GitHubRefused,
@@ -26,10 +27,13 @@ from centralbot.ports.driven.github import (
     RepositoryName,
     WebhookDelivery,
 )
+from centralbot.ports.driven.open_pull_requests import OpenPullRequest
+
+PAGE_SIZE = 100
 
 
 class MemoryGitHub(GitHubWorld):
-    """Pass it wherever one of the three ports is asked for."""
+    """Pass it wherever one of the four ports is asked for."""
 
     async def get(self, ref: PullRequestRef) -> PullRequestState:
         with self.call("get", ref.installation_id):
@@ -56,6 +60,19 @@ class MemoryGitHub(GitHubWorld):
             if not pull.is_open and (pull.merged or not pull.head_exists):
                 raise GitHubRefused("The head branch is gone or was merged", reason="CANNOT_REOPEN", status=422)
             pull.is_open, pull.closed_at = True, None
+
+    async def list_open(
+        self, installation_id: int, repository: RepositoryName, *, since: datetime
+    ) -> Sequence[OpenPullRequest]:
+        with self.call("list_open", installation_id):
+            repo = self.repositories.get(repository.id)
+            if repo is None or repo.installation_id != installation_id:
+                raise GitHubRefused("Not Found", reason="NOT_FOUND", status=404)
+            pulls = [(number, pull) for number, pull in repo.pulls.items() if pull.is_open]
+            pulls.sort(key=lambda one: (one[1].created_at, one[0]), reverse=True)
+            until = sum(pull.created_at >= since for _, pull in pulls) + 1
+            end = -(-until // PAGE_SIZE) * PAGE_SIZE  # with the whole page that reaches back past ``since``
+            return [listed(repo, number, pull) for number, pull in pulls[:end]]
 
     async def create(self, ref: PullRequestRef, body: str) -> int:
         with self.call("create", ref.installation_id):
@@ -112,3 +129,21 @@ class MemoryGitHub(GitHubWorld):
         if self.repositories[ref.repo_id].archived:
             raise GitHubRefused("Repository was archived so is read-only", reason="ARCHIVED", status=403)
         return pull
+
+
+def listed(repo: MemoryRepository, number: int, pull: MemoryPullRequest) -> OpenPullRequest:
+    """A pull request as GitHub's list shows it."""
+    author = None if pull.author_id is None else Actor(id=pull.author_id, login=pull.author_login)
+    return OpenPullRequest(
+        id=repo.id * 100_000 + number,
+        number=number,
+        html_url=f"https://github.com/{repo.full_name}/pull/{number}",
+        draft=pull.draft,
+        author=author,
+        author_type=None if author is None else pull.author_type,
+        author_association=pull.association,
+        head_sha=pull.head_sha,
+        created_at=pull.created_at,
+        updated_at=pull.updated_at,
+        labels=pull.labels,
+    )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from centralbot.domain.events import AuthorAssociation, UserType
 from centralbot.ports.driven.github import (
     AppInfo,
     GitHubError,
@@ -39,6 +40,12 @@ class MemoryPullRequest:
     locked: bool = False
     head_exists: bool = True
     closed_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+    author_login: str = "contrib"
+    author_type: UserType = UserType.USER
+    association: AuthorAssociation = AuthorAssociation.NONE
+    labels: tuple[str, ...] = ()
     comments: list[MemoryComment] = field(default_factory=list)
 
 
@@ -109,13 +116,17 @@ class GitHubWorld:
         author_id: int | None = 2002,
         draft: bool = False,
         head_sha: str = "a" * 40,
+        created_at: datetime | None = None,
     ) -> PullRequestRef:
         """Open one, in a repository and an installation that are made if they do not exist. Returns where it is."""
         repo = self.repositories.get(repo_id)
         if repo is None:
             repo = self.add_repository(repo_id, f"org/repo-{repo_id}", installation_id=installation_id)
         number = number or max(repo.pulls, default=0) + 1
-        repo.pulls[number] = MemoryPullRequest(author_id=author_id, head_sha=head_sha, draft=draft)
+        opened_at = created_at or self.now()
+        repo.pulls[number] = MemoryPullRequest(
+            author_id=author_id, head_sha=head_sha, draft=draft, created_at=opened_at, updated_at=opened_at
+        )
         return PullRequestRef(
             installation_id=repo.installation_id, repo_id=repo.id, repo_full_name=repo.full_name, number=number
         )
