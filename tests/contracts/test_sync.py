@@ -12,7 +12,8 @@ from centralbot.domain.errors import NotFound, Unavailable, ValidationError
 from centralbot.domain.installation import InstallationStatus
 from centralbot.ports.driven.github import GitHubUnavailable, InstallationInfo, WebhookDelivery
 from centralbot.ports.driving.ingest import Ingest
-from centralbot.ports.driving.sync import GitHubSync, SyncReport, undelivered
+from centralbot.ports.driving.sync import GitHubSync, undelivered
+from centralbot.ports.driving.sync_report import SyncReport
 from tests.builders import INSTALLATION, an_installation_event, at
 from tests.contracts.driver import UnderTest
 

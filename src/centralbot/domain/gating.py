@@ -45,6 +45,8 @@ class Reason(StrEnum):
     ALREADY_TIMED_OUT = "ALREADY_TIMED_OUT"
     EXEMPT = "EXEMPT"
     CHALLENGED = "CHALLENGED"
+    ALREADY_DECIDED = "ALREADY_DECIDED"
+    MODE_CHANGED = "MODE_CHANGED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,19 @@ def decide(gate: Gate, event: PullRequestEvent, facts: GateFacts) -> Decision:
         if event.is_draft:
             return _ignored(Reason.DRAFT_NOT_GATED)
     return _gate(gate, event, facts, config)
+
+
+def decide_found(gate: Gate, event: PullRequestEvent, facts: GateFacts, *, mode: Mode) -> Decision:
+    """Decide an open pull request that no webhook told of: found by asking GitHub, as ``opened``. Pure.
+
+    One that ever had a challenge is left as it is, however that ended: a maintainer may have called it off. So is one
+    of a repository whose mode is no longer the ``mode`` that it was looked for under: it may be older than the new one.
+    """
+    if facts.challenge is not None:
+        return _no_op(Reason.ALREADY_DECIDED, facts.challenge)
+    if (facts.config or gate.defaults).mode is not mode:
+        return _ignored(Reason.MODE_CHANGED)
+    return decide(gate, event, facts)
 
 
 def _gate(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoConfig) -> Decision:

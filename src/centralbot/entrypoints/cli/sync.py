@@ -17,11 +17,22 @@ from centralbot.entrypoints.cli.running import open_store, read_settings, run
 def sync(
     installation: Annotated[int | None, typer.Option(min=1, max=HIGHEST_ID, help="Only this one.")] = None,
     since_hours: Annotated[float, typer.Option(min=0, max=168, help="How old failed deliveries may be.")] = 72,
+    pull_requests: Annotated[
+        bool, typer.Option("--pull-requests/--no-pull-requests", help="Look for open pull requests without a check.")
+    ] = True,
+    since_days: Annotated[float, typer.Option(min=0, max=30, help="How old such pull requests may be.")] = 7,
     as_json: AsJson = False,
 ) -> None:
-    """Ask GitHub and repair: installations, their repositories, deliveries that failed."""
+    """Ask GitHub and repair: installations, their repositories, deliveries that failed, open pull requests.
+
+    An open pull request that no webhook told of gets its check now, but never one that is older than its gate: than
+    its repository in the installation, or than the repository's configuration as it is now. Those are left alone, and
+    so are repositories without a configuration of their own, since nobody knows since when they are gated.
+    """
     from centralbot.entrypoints.settings import load_github_app_settings
-    from centralbot.ports.driving.sync import GitHubSync, SyncReport
+    from centralbot.ports.driving.sync import GitHubSync
+    from centralbot.ports.driving.sync_pull_requests import OpenPullRequestSync
+    from centralbot.ports.driving.sync_report import SyncReport
 
     github = load_github_app_settings(read_settings())
     from centralbot.entrypoints.roots.github import open_app
@@ -30,16 +41,23 @@ def sync(
 
     async def work() -> SyncReport:
         async with open_store() as backend, open_app(github) as app:
+            lost = OpenPullRequestSync(
+                github=app.open_pull_requests, ingest=backend.ingest, default_mode=backend.gate.defaults.mode
+            )
             use_case = GitHubSync(
                 github=app.installations,
                 repositories=backend.store.repositories,
                 health=backend.store.health,
                 ingest=backend.ingest,
+                pull_requests=lost if pull_requests else None,
                 progress=progress,
             )
             progress.step("asking GitHub")
             return await use_case.run(
-                secrets.token_hex(8), since=timedelta(hours=since_hours), installation_id=installation
+                secrets.token_hex(8),
+                since=timedelta(hours=since_hours),
+                pull_requests_since=timedelta(days=since_days),
+                installation_id=installation,
             )
 
     try:
@@ -50,6 +68,11 @@ def sync(
         emit_json(asdict(report))
     else:
         emit_fields({name.replace("_", " "): value for name, value in asdict(report).items() if name != "failures"})
+    if report.repositories_left_alone:
+        note(
+            f"note: not known since when {report.repositories_left_alone} repositories are gated: their open pull "
+            f"requests were left alone (give each a configuration: centralbot repos set REPO_ID --mode enforce)"
+        )
     for failure in report.failures:
         note(f"error: {failure}")
     if report.failures:

@@ -6,6 +6,7 @@ from centralbot.domain import gating, installation
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.gating import Gate
+from centralbot.domain.policy import Mode
 from centralbot.ports.driven.deliveries import Deliveries
 
 
@@ -20,6 +21,13 @@ class Ingest:
         """Decide and record one pull request delivery."""
         gate = self._gate
         return await self._deliveries.take_pull_request(event, lambda facts: gating.decide(gate, event, facts), use=use)
+
+    async def found(self, event: PullRequestEvent, *, mode: Mode) -> PullRequestOutcome:
+        """Decide and record an open pull request that GitHub was asked for, in a repository then in ``mode``."""
+        gate = self._gate
+        return await self._deliveries.take_pull_request(
+            event, lambda facts: gating.decide_found(gate, event, facts, mode=mode)
+        )
 
     async def installation(self, event: InstallationEvent, *, use: SignatureUse | None = None) -> InstallationOutcome:
         """Decide and record one installation delivery."""

@@ -1,42 +1,28 @@
-"""Asks GitHub and repairs what the webhooks did not tell: installations, their repositories, failed deliveries."""
+"""Asks GitHub and repairs what the webhooks did not tell.
+
+Installations, their repositories, failed deliveries, and then the open pull requests that no delivery told of.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from centralbot.domain.errors import CentralbotError, NotFound, ValidationError
+from centralbot.domain.errors import NotFound, ValidationError
 from centralbot.domain.events import AccountType, IngestStatus, InstallationEvent, RepositoryRef, RepositorySelection
 from centralbot.domain.installation import RELEVANT, Installation, InstallationStatus
 from centralbot.ports.driven.admin import Health, Repositories
 from centralbot.ports.driven.github import GitHubError, InstallationInfo, Installations, WebhookDelivery
 from centralbot.ports.driving.ingest import Ingest
 from centralbot.ports.driving.repositories import parts
+from centralbot.ports.driving.sync_pull_requests import OpenPullRequestSync
+from centralbot.ports.driving.sync_report import SyncProgress, SyncReport
+from centralbot.ports.driving.together import together
 
 EVENTS = frozenset({"pull_request", *RELEVANT})
 CONCURRENCY = 4
-
-
-SyncProgress = Callable[[str, int, int], None]
-"""Is told how far it is: of what, how many are done, how many there are. Must not raise."""
-
-
-@dataclass(slots=True, kw_only=True)
-class SyncReport:
-    """What one run found and repaired. ``failures`` are lines that say what could not be done."""
-
-    installations: int = 0
-    created: list[int] = field(default_factory=list)
-    suspended: list[int] = field(default_factory=list)
-    unsuspended: list[int] = field(default_factory=list)
-    deleted: list[int] = field(default_factory=list)
-    repositories: int = 0
-    repositories_updated: int = 0
-    deliveries: int = 0
-    redelivered: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+PULL_REQUESTS_SINCE = timedelta(days=7)
 
 
 def lifecycle_action(known: Installation | None, listed: InstallationInfo) -> str | None:
@@ -73,16 +59,28 @@ class GitHubSync:
         repositories: Repositories,
         health: Health,
         ingest: Ingest,
+        pull_requests: OpenPullRequestSync | None = None,
         progress: SyncProgress | None = None,
     ) -> None:
+        """``pull_requests`` looks for open ones without a check; None leaves them to their webhooks."""
         self._github = github
         self._repositories = repositories
         self._health = health
         self._ingest = ingest
+        self._pull_requests = pull_requests
         self._progress = progress or _silent
 
-    async def run(self, run_id: str, *, since: timedelta, installation_id: int | None = None) -> SyncReport:
+    async def run(
+        self,
+        run_id: str,
+        *,
+        since: timedelta,
+        pull_requests_since: timedelta = PULL_REQUESTS_SINCE,
+        installation_id: int | None = None,
+    ) -> SyncReport:
         """Repair everything, or one installation. ``run_id`` makes the delivery ids of this run its own.
+
+        Deliveries are looked at from ``since`` ago on, pull requests opened ``pull_requests_since`` ago or later.
 
         Raises Unavailable, GitHubError (nothing can be asked), NotFound (nobody knows ``installation_id``), and
         ValidationError where GitHub's answer looks like another App's.
@@ -101,8 +99,12 @@ class GitHubSync:
             _refuse_other_app(known, listed)
         report.installations = len(listed)
         await self._lifecycle(run_id, known, listed, asked_at, report)
-        await self._lists(run_id, [row for row in listed.values() if not row.suspended], report)
+        whole = await self._lists(run_id, [row for row in listed.values() if not row.suspended], report)
         await self._redeliver(asked_at - since, installation_id, report)
+        if self._pull_requests is not None:
+            records = [row for row in await self._repositories.list() if row.installation_id in whole]
+            first = asked_at - pull_requests_since
+            await self._pull_requests.run(records, since=first, report=report, progress=self._progress)
         return report
 
     async def _lifecycle(
@@ -134,7 +136,9 @@ class GitHubSync:
                 await self._ingest.installation(gone)
                 report.deleted.append(before.id)
 
-    async def _lists(self, run_id: str, active: Sequence[InstallationInfo], report: SyncReport) -> None:
+    async def _lists(self, run_id: str, active: Sequence[InstallationInfo], report: SyncReport) -> set[int]:
+        """Bring the repositories of these installations; returns those whose list could be brought."""
+        whole: set[int] = set()
         slots, done = asyncio.Semaphore(CONCURRENCY), 0
         self._progress("repositories", 0, len(active))
 
@@ -143,12 +147,14 @@ class GitHubSync:
             async with slots:
                 try:
                     await self._list(run_id, row, report)
+                    whole.add(row.id)
                 except GitHubError as exc:
                     report.failures.append(f"repositories of installation {row.id}: {exc.message}")
                 done += 1
                 self._progress("repositories", done, len(active))
 
-        await _all([bring(row) for row in active])
+        await together([bring(row) for row in active])
+        return whole
 
     async def _list(self, run_id: str, row: InstallationInfo, report: SyncReport) -> None:
         asked_at = await self._health.now()
@@ -212,13 +218,3 @@ def _event(
         repositories=repositories,
         complete=event_name == "installation_repositories",
     )
-
-
-async def _all(work: Sequence[Coroutine[None, None, None]]) -> None:
-    """Run together; the first failure ends the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    except* CentralbotError as errors:
-        raise errors.exceptions[0] from None
