@@ -84,14 +84,22 @@ def test_a_database_of_the_first_version_keeps_what_it_has(empty_database: str) 
         "insert into repo_configs (repo_id, mode, draft_prs_gated, window_s, verification, exempt_associations, "
         "exempt_bots, comment_on_exempt, updated_by) values (%s, 'enforce', true, 600, '{}', '{}', true, true, 'test')"
     )
+    join = "insert into github_installation_repositories values (123, %s, 'org/repo', %s, %s)"
     with psycopg.connect(empty_database) as connection:
         connection.execute(first.read_bytes())
         connection.execute("create table alembic_version (version_num varchar(32) primary key)")
         connection.execute("insert into alembic_version values ('0001')")
         connection.execute(configure, [1])
+        for repo_id, active, told in ((1, True, "2026-02-16Z"), (2, False, "2026-02-16Z"), (3, True, "1970-01-01Z")):
+            connection.execute(join, [repo_id, active, told])
     report = migrate(empty_database)
     assert (report.frm, report.applied[0]) == ("0001", "0002_people")
     with psycopg.connect(empty_database) as connection:
         connection.execute(configure, [2])
         rows = connection.execute("select repo_id, exempt_label, rules from repo_configs order by repo_id").fetchall()
+        since = connection.execute(
+            "select active_since = changed_at, active_since > now() - interval '1 hour' "
+            "from github_installation_repositories order by repo_id"
+        ).fetchall()
     assert rows == [(1, "centralbot:exempt", ""), (2, "centralbot:exempt", "")]
+    assert since == [(True, False), (None, None), (False, True)]  # an operator's word (1970) counts from now

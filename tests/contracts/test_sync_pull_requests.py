@@ -345,7 +345,7 @@ async def test_a_store_that_fails_ends_the_run_with_its_own_error(store: UnderTe
     """Not with a group of them."""
 
     class Broken(Ingest):
-        async def found(self, event: object, *, mode: Mode) -> Any:  # type: ignore[override]
+        async def found(self, event: object, *, mode: Mode) -> Any:
             raise Unavailable(f"the store cannot answer in {mode}")
 
     github = await gated_for(store, 3)

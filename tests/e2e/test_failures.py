@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -51,6 +52,30 @@ async def test_a_fleet_that_was_replaced_goes_on_where_the_old_one_stopped(world
     await world.shows(installed.repository, number, "open: verified")
     no_files: list[Path] = []
     assert (codes, left) == ([0, 0, 0], no_files)
+
+
+async def test_a_webhook_that_never_comes_again_is_made_good_by_a_sync(world: World) -> None:
+    """The backend was away, and GitHub has forgotten the delivery: the pull request gets its comment, and only one."""
+    fleet = world.fleet
+    installed = await world.install()
+    await world.settled()
+    early = await world.open(installed.repository)
+    await world.shows(installed.repository, early, "open: asked")
+    await fleet.stop_one("api")
+    await world.github.act("pause_delivery")
+    await asyncio.sleep(1.1)  # GitHub tells times in whole seconds
+    number = await world.open(installed.repository)
+    lost = await world.github.act("discard_delivery")
+    await world.github.act("resume_delivery")
+    await fleet.meet_api(fleet.spawn_api())
+    before = await world.seen(installed.repository, number)
+    reports = [await world.synced(installed.id) for _ in range(2)]
+    await world.shows(installed.repository, number, "open: asked")
+    await world.settled()
+    gated = [report["pull_requests_gated"] for report in reports]
+    assert (lost, before, gated) == (1, "open: no comment", [[f"{installed.repository}#{number}"], []])
+    comments = [(await world.github.pull(installed.repository, one))["comments"] for one in (early, number)]
+    assert [len(one) for one in comments] == [1, 1]
 
 
 async def test_a_delivery_while_the_backend_is_away_fails_and_can_be_sent_again(world: World) -> None:

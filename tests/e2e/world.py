@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,6 +130,15 @@ class World:
             )
 
         await self.fleet.until("nothing left to do", probe)
+
+    async def synced(self, installation_id: int) -> dict[str, Any]:
+        """What ``centralbot sync`` of one installation, as a process of its own, says that it did."""
+        child = self.fleet.spawn_sync("--installation", str(installation_id))
+        code = await child.ended()
+        del self.fleet.children[child.name]
+        assert code == 0
+        report: dict[str, Any] = json.loads("".join(child.printed()))
+        return report
 
     async def swept(self) -> None:
         """Wait for a whole pass of the sweeper that begins from now on."""

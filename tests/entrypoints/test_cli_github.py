@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from centralbot.adapters.simulator import Simulator, running
+from centralbot.adapters.simulator import Fault, FaultKind, Simulator, running
+from centralbot.entrypoints.cli.sync import leads_nowhere
 from tests.adapters.simulators import PRIVATE_KEY, SECRET, Receiver
 from tests.entrypoints.commands import Cli, Result
 
@@ -179,6 +180,84 @@ async def test_a_sync_has_failed_deliveries_sent_again(stage: Stage) -> None:
     failed_guid = receiver.got[before - 1][0]["X-GitHub-Delivery"]
     assert (report["redelivered"], again["redelivered"]) == ([failed_guid], [])
     assert [headers["X-GitHub-Delivery"] for headers, _ in receiver.got[before:]] == [failed_guid]
+
+
+async def gated(stage: Stage, repository: str, mode: str = "enforce") -> int:
+    """A repository that is gated, and a second that is over: GitHub tells times in whole seconds. Returns its id."""
+    await stage.sync()
+    repo_id = stage.simulator.world.repository(repository).id
+    assert (await stage.run("repos", "set", repo_id, "--mode", mode)).code == 0
+    await asyncio.sleep(1.1)
+    return repo_id
+
+
+async def test_a_sync_finds_open_pull_requests_without_a_check(stage: Stage) -> None:
+    """Once each; those from before the gate are left alone, and a repository whose gate is off is not asked about."""
+    world = stage.simulator.world
+    world.open_pull_request("octo-org/hello", "early")
+    await gated(stage, "octo-org/hello")
+    world.open_pull_request("octo-org/world", "mona")
+    for _ in range(2):
+        world.open_pull_request("octo-org/hello", "mona")
+    first, second = await stage.sync(), await stage.sync()
+    challenges = (await stage.run("challenges", "list", "--json")).json
+    asked = stage.simulator.requests.by_operation["pulls/list"]
+    assert sorted(first["pull_requests_gated"]) == ["octo-org/hello#2", "octo-org/hello#3"]
+    assert (first["pull_requests_left_alone"], second["pull_requests_left_alone"]) == (1, 1)
+    assert (second["pull_requests"], second["pull_requests_gated"], asked) == (2, [], 2)
+    assert sorted(one["pr_number"] for one in challenges) == [2, 3]
+
+
+async def test_a_sync_looks_for_no_pull_requests_where_told_so(stage: Stage) -> None:
+    """Nor at what is older than it should look back."""
+    await gated(stage, "octo-org/hello")
+    stage.simulator.world.open_pull_request("octo-org/hello", "mona")
+    asked_before = stage.simulator.requests.by_operation["pulls/list"]
+    without = await stage.sync("--no-pull-requests")
+    asked = stage.simulator.requests.by_operation["pulls/list"] - asked_before
+    short = await stage.sync("--since-days", 0)
+    assert (asked, without["pull_requests"], without["pull_requests_left_alone"]) == (0, 0, 0)
+    assert (short["pull_requests"], short["pull_requests_left_alone"]) == (0, 1)
+    assert (await stage.run("sync", "--since-days", 31)).code == 2
+
+
+async def test_a_sync_says_where_it_does_not_know_since_when_a_repository_is_gated(stage: Stage) -> None:
+    """By default alone: nothing is asked, and what to do is said."""
+    stage.simulator.world.open_pull_request("octo-org/hello", "mona")
+    result = await stage.run("sync", CENTRALBOT_DEFAULT_MODE="enforce")
+    assert (result.code, stage.simulator.requests.by_operation["pulls/list"]) == (0, 0)
+    assert "repositories left alone   2" in result.out
+    assert result.err.startswith("note: not known since when 2 repositories are gated: ")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "api_url", "refused"),
+    [
+        ("http://127.0.0.1:8080", "https://api.github.com", True),
+        ("http://localhost", "https://github.example.org/api/v3", True),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:9000", False),
+        ("https://gate.example.org", "https://api.github.com", False),
+    ],
+)
+def test_a_sync_writes_no_links_that_lead_nowhere(public_url: str, api_url: str, refused: bool) -> None:
+    """Whoever cannot reach the page cannot pass."""
+    why = leads_nowhere(public_url, api_url) or ""
+    assert ("CENTRALBOT_PUBLIC_URL" in why and public_url in why) is refused
+
+
+async def test_a_sync_of_pull_requests_goes_on_after_a_refusal(stage: Stage) -> None:
+    """One line for it, exit code 1; the other installation's are found."""
+    stage.simulator.world.add_organization("other", 102)
+    stage.simulator.world.install("other", ["else"], id=8)
+    await gated(stage, "octo-org/hello")
+    await gated(stage, "other/else")
+    for repository in ("octo-org/hello", "other/else"):
+        stage.simulator.world.open_pull_request(repository, "mona")
+    limit = Fault(kind=FaultKind.SECONDARY_LIMIT, operation="pulls/list", count=1, installation_id=7)
+    stage.simulator.faults.add(limit)
+    result = await stage.run("sync", "--json")
+    assert (result.code, result.json["pull_requests_gated"]) == (1, ["other/else#1"])
+    assert result.err.startswith("error: pull requests of octo-org/hello: ")
 
 
 async def test_a_sync_says_what_it_could_not_do(stage: Stage) -> None:

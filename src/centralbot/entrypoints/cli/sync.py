@@ -27,14 +27,17 @@ def sync(
 
     An open pull request that no webhook told of gets its check now, but never one that is older than its gate: than
     its repository in the installation, or than the repository's configuration as it is now. Those are left alone, and
-    so are repositories without a configuration of their own, since nobody knows since when they are gated.
+    so are repositories without a configuration of their own, since nobody knows since when they are gated. Checks
+    carry links: run it with the settings of serve-api.
     """
-    from centralbot.entrypoints.settings import load_github_app_settings
+    from centralbot.entrypoints.settings import load_gate_settings, load_github_app_settings
     from centralbot.ports.driving.sync import GitHubSync
     from centralbot.ports.driving.sync_pull_requests import OpenPullRequestSync
     from centralbot.ports.driving.sync_report import SyncReport
 
-    github = load_github_app_settings(read_settings())
+    environ = read_settings()
+    github, public_url = load_github_app_settings(environ), load_gate_settings(environ).public_url
+    nowhere = leads_nowhere(public_url, github.api_url) if pull_requests else None
     from centralbot.entrypoints.roots.github import open_app
 
     progress = Progress()
@@ -49,7 +52,7 @@ def sync(
                 repositories=backend.store.repositories,
                 health=backend.store.health,
                 ingest=backend.ingest,
-                pull_requests=lost if pull_requests else None,
+                pull_requests=lost if pull_requests and nowhere is None else None,
                 progress=progress,
             )
             progress.step("asking GitHub")
@@ -64,6 +67,8 @@ def sync(
         report = run(work())
     finally:
         progress.done()
+    if nowhere is not None:
+        report.failures.append(nowhere)
     if as_json:
         emit_json(asdict(report))
     else:
@@ -77,3 +82,15 @@ def sync(
         note(f"error: {failure}")
     if report.failures:
         raise typer.Exit(1)
+
+
+def leads_nowhere(public_url: str, api_url: str) -> str | None:
+    """Why no pull request may get a check, whose link would lead to each reader's own machine; None where it may."""
+    from centralbot.entrypoints.setup.manifest import is_loopback
+
+    if not is_loopback(public_url) or is_loopback(api_url):
+        return None
+    return (
+        f"pull requests: CENTRALBOT_PUBLIC_URL ({public_url}) leads to this machine alone, so that nobody could pass a "
+        f"check; set it as serve-api has it, or say --no-pull-requests"
+    )

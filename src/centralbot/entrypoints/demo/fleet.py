@@ -99,6 +99,10 @@ class Fleet:
         }
         return self.spawn(name, "serve-worker", **self._app, **own)
 
+    def spawn_sync(self, *arguments: str) -> Child:
+        own = {"CENTRALBOT_PUBLIC_URL": self.api_url}
+        return self.spawn("sync", "sync", "--json", *arguments, **self.store, **self._app, **own)
+
     async def meet_worker(self, worker: Child) -> None:
         listening = await worker.told(lambda child: child.logged("worker.listening"), within_s=READY_S)
         self.workers[worker.name] = listening["url"]
