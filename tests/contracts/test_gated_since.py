@@ -52,6 +52,17 @@ async def test_it_begins_anew_where_the_repository_came_back(store: UnderTest) -
     assert await gated_since(store) == at(back + 10)
 
 
+async def test_a_late_word_that_it_was_out_counts(store: UnderTest) -> None:
+    """The news came in the wrong order: it is in, but not since it first came."""
+    await configured_long_ago(store)
+    await store.install(an_installation_event("created", REPO, seconds=10))
+    await store.install(an_installation_event("added", seconds=30, added=(REPO,)))
+    await store.install(an_installation_event("removed", seconds=20, removed=(REPO,)))
+    record = await store.store.repositories.get(REPO)
+    assert record is not None
+    assert (record.connected, record.gated_since) == (True, at(30))
+
+
 async def test_it_begins_anew_with_every_change_of_the_configuration(store: UnderTest) -> None:
     """But not with the same one once more."""
     await store.connect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from centralbot.domain.events import IngestStatus, InstallationEvent
@@ -85,6 +85,30 @@ def test_any_order_of_one_installations_events_ends_the_same(
     for i in order:
         shuffled.take(events[i])
     assert shuffled.state() == told.state()
+
+
+@given(
+    st.lists(shapes, min_size=1, max_size=6).flatmap(lambda s: st.tuples(st.just(s), st.permutations(range(len(s)))))
+)
+@example(([("added", (1,)), ("removed", (1,)), ("added", (1,))], [0, 2, 1]))
+@example(([("added", (1,)), ("removed", (1,)), ("added", (1,))], [2, 1, 0]))
+def test_since_when_a_repository_is_in_is_never_too_early(
+    drawn: tuple[list[tuple[str, tuple[int, ...]]], list[int]],
+) -> None:
+    """In any order of the news: known while it is in, and from after it was last out."""
+    shapes, order = drawn
+    world, told = World(), World()
+    events = [an_event(action, named, seconds, INSTALLATION) for seconds, (action, named) in enumerate(shapes)]
+    for i in order:
+        world.take(events[i])
+    for event in events:
+        told.take(event)
+    for key, row in world.rows.items():
+        assert (row.active_since is not None) is row.active
+        if row.active_since is not None:
+            truth = told.rows[key].active_since
+            assert truth is not None
+            assert truth <= row.active_since <= row.changed_at
 
 
 @given(st.permutations([(0, 1), (1, 2), (2, 1), (3, 2)]))

@@ -129,6 +129,7 @@ def test_a_repository_is_connected_by_an_operators_word(cli: Cli) -> None:
         "connected": True,
         "configured": False,
         "config": DEFAULTS,
+        "gated_since": None,
     }
     assert cli("repos", "list", "--json").json == [shown]
     assert cli("repos", "list").out.splitlines() == [

@@ -163,6 +163,8 @@ def _set(
 ) -> Iterable[InstallationRepository]:
     known = facts.repositories.get(repo_id)
     if known is not None and known.changed_at > event.event_time:
+        if not active and known.active_since is not None and known.active_since <= event.event_time:
+            yield replace(known, active_since=known.changed_at)  # it was out in between, and came back by then
         return
     since: datetime | None = None
     if active:
