@@ -194,6 +194,6 @@ async def test_an_owners_pages_read_ranges_of_an_index(database: str, filled: bo
         assert "Backward using audit_events_of_repo" in plan, plan
         assert ("repo_id =" in condition, "id <" in condition, "Sort" in plan) == (True, True, False), plan
         plan = await generic_plan(connection, "search_challenges_of_repo", parameters)
-        assert ("pr_challenges_of_repo" in plan, "Seq Scan" in plan) == (True, False), plan
+        assert ("pr_challenges_of_pr" in plan, "Seq Scan" in plan) == (True, False), plan
         assert "Index Scan using pr_challenges_pkey" in plan, plan
         assert "Seq Scan" not in await generic_plan(connection, "shadow_report", parameters)

@@ -1,4 +1,4 @@
--- Challenges of one repository, newest first, a page at a time: the page is picked from the index alone.
+-- Challenges of one repository, newest first, a page at a time: its cost follows the repository (0002_people.sql says why).
 with known as materialized (select id, status from pr_challenges where repo_id = %(repo_id)s),
 page as materialized (
   select id from known
