@@ -31,7 +31,10 @@ KEY_ID, SECRET, SECRET_KEY, WEBHOOK_SECRET = "bench", "a secret of the benchmark
 INSTALLATIONS, REPOSITORIES = 1000, 5000
 REPOSITORY_OFFSET = 999
 """Repository 999 + i belongs to installation i; it is the one that the simulator has."""
-HOT = "pr_challenges, bot_actions, bot_action_queue, audit_events, github_event_deliveries, internal_request_replays"
+HOT = (
+    "pr_challenges, pr_challenge_keys, bot_actions, bot_action_queue, audit_events, github_event_deliveries, "
+    "internal_request_replays"
+)
 
 
 @dataclass(slots=True)
@@ -50,6 +53,16 @@ class World:
         self.database.execute("update github_installations set paused_until = null where paused_until is not null")
         self.database.execute("vacuum analyze")
         self.database.execute("checkpoint")
+
+    @contextmanager
+    def beside(self, name: str) -> Iterator[World]:
+        """Another database on the same server, for what is measured in turns with this one."""
+        self.database.execute(f"create database {name}")
+        dsn = other_database(self.dsn, name)
+        migrate(dsn)
+        with psycopg.connect(dsn, autocommit=True) as database:
+            _populate(database)
+            yield World(self.directory, dsn, database, {**self.environ, "CENTRALBOT_DATABASE_URL": dsn})
 
     def count(self, table: str) -> int:
         row = self.database.execute(f"select count(*) from {table}").fetchone()

@@ -45,6 +45,7 @@ async def open_memory() -> AsyncIterator[UnderTest]:
 PAST = {
     "bot_action_queue": ("run_at",),
     "bot_actions": ("created_at", "settled_at"),
+    "pr_challenge_keys": ("created_at",),
     "pr_challenges": ("created_at", "deadline_at"),
     "github_installations": ("paused_until",),
     "github_event_deliveries": ("received_at",),

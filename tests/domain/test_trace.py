@@ -193,7 +193,7 @@ def test_every_cancellation_has_its_words(why: CancelReason) -> None:
     assert trace.sentence(an_event("challenge.canceled", why=why.value)) != "Called off: it no longer applies."
 
 
-@pytest.mark.parametrize("why", set(Exemption) - {Exemption.MAINTAINER})
+@pytest.mark.parametrize("why", [why for why in Exemption if why is not Exemption.MAINTAINER])
 def test_every_exemption_has_its_words(why: Exemption) -> None:
     """None is told as a maintainer's word that is not one."""
     assert "let it in" not in trace.sentence(an_event("challenge.exempted", why=why.value))

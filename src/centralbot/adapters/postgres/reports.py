@@ -9,7 +9,6 @@ from uuid import UUID
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Database
 from centralbot.adapters.postgres.queries import sql
-from centralbot.adapters.postgres.upkeep import ID_SKEW, first_id_at
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.effects import AuditEvent
 from centralbot.ports.driven.reports import MAX_REPORT_DAYS, ShadowReport, StoredProof
@@ -28,7 +27,7 @@ class PostgresReports:
     async def shadow(self, repo_id: int, *, days: int = 7) -> ShadowReport:
         now = (await self._database.fetch(sql("clock")))[0][0]
         since = now - timedelta(days=min(days, MAX_REPORT_DAYS))
-        parameters = {"repo_id": repo_id, "since": since, "first_id": first_id_at(since - ID_SKEW)}
+        parameters = {"repo_id": repo_id, "since": since}
         row = (await self._database.fetch(sql("shadow_report"), parameters))[0]
         return ShadowReport(
             since=since, challenged=row[0], would_close=row[1], would_close_merged=row[2], passed=row[3]
@@ -37,7 +36,7 @@ class PostgresReports:
     async def outcomes(self, repo_id: int, *, days: int = 7) -> Mapping[ChallengeStatus, int]:
         now = (await self._database.fetch(sql("clock")))[0][0]
         since = now - timedelta(days=min(days, MAX_REPORT_DAYS))
-        parameters = {"repo_id": repo_id, "since": since, "first_id": first_id_at(since - ID_SKEW)}
+        parameters = {"repo_id": repo_id, "since": since}
         rows = await self._database.fetch(sql("challenge_outcomes"), parameters)
         return {ChallengeStatus(row[0]): row[1] for row in rows}
 

@@ -1,5 +1,6 @@
--- How many enforced challenges of a repository since a time are where; first_id bounds the range of the index that is read.
+-- How many enforced challenges of a repository since a time are where; its keys say which challenges those are.
 select c.status, count(*)
-  from pr_challenges c
- where c.repo_id = %(repo_id)s and c.id >= %(first_id)s and c.created_at >= %(since)s and c.mode = 'enforce'
+  from pr_challenge_keys k cross join lateral (
+    select * from pr_challenges c where c.id = k.challenge_id limit 1) c
+ where k.repo_id = %(repo_id)s and k.created_at >= %(since)s and c.mode = 'enforce'
  group by c.status

@@ -9,8 +9,10 @@ newest as materialized (
   select c.* from pr_challenges c
    where c.id = any(array(
      select x.id from e cross join lateral (
-       select p.id from pr_challenges p where p.repo_id = e.repo_id and p.pr_number = e.pr_number
-        order by p.status in ('PENDING', 'VERIFIED', 'EXEMPT') desc, p.created_at desc limit 1) x))
+       select p.id from pr_challenge_keys k cross join lateral (
+           select p.id, p.status from pr_challenges p where p.id = k.challenge_id limit 1) p
+        where k.repo_id = e.repo_id and k.pr_number = e.pr_number
+        order by p.status in ('PENDING', 'VERIFIED', 'EXEMPT') desc, k.created_at desc limit 1) x))
      for update of c)
 select e.i, clock_timestamp() as now, i.status as installation_status, coalesce(r.active, false) as repository_active,
        w.github_user_id is not null as whitelisted,

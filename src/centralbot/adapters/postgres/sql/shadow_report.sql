@@ -1,4 +1,4 @@
--- What shadow mode would have done in a repository since a time; first_id bounds the range of the index that is read.
+-- What shadow mode would have done in a repository since a time; its keys say which challenges those are.
 -- Who was let through at once never had a deadline.
 select count(*) filter (where c.deadline_at is not null),
        count(*) filter (where c.status = 'TIMED_OUT_CLOSED'),
@@ -7,5 +7,6 @@ select count(*) filter (where c.deadline_at is not null),
           where d.repo_id = c.repo_id and d.pr_number = c.pr_number and d.action = 'closed'
             and d.event_name = 'pull_request' and d.reason = 'PR_MERGED')),
        count(*) filter (where c.status in ('VERIFIED', 'EXEMPT'))
-  from pr_challenges c
- where c.repo_id = %(repo_id)s and c.id >= %(first_id)s and c.created_at >= %(since)s and c.mode = 'shadow'
+  from pr_challenge_keys k cross join lateral (
+    select * from pr_challenges c where c.id = k.challenge_id limit 1) c
+ where k.repo_id = %(repo_id)s and k.created_at >= %(since)s and c.mode = 'shadow'
