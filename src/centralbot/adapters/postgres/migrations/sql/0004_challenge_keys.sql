@@ -1,5 +1,5 @@
 -- Which challenges a pull request and a repository have, beside their rows instead of in an index of theirs
--- (docs/adr/0010): a challenge's row is rewritten when its comment is posted and when it ends, and each rewriting would
+-- (docs/adr/0009): a challenge's row is rewritten when its comment is posted and when it ends, and each rewriting would
 -- touch a page of such an index anywhere; a key is written once.
 create table pr_challenge_keys (
   repo_id      bigint      not null,
