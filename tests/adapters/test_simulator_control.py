@@ -22,6 +22,15 @@ async def test_the_world_can_be_changed_and_read_from_another_process() -> None:
     assert [one["status"] for one in log["requests"]] == [500, 200]
 
 
+async def test_the_acts_are_listed() -> None:
+    """With what each takes and does, so that nobody has to read the code."""
+    async with served(a_simulator()) as client:
+        status, listed = await client.call("GET", "/_simulator/")
+    does = "Give somebody ``read``, ``triage``, ``write``, ``maintain`` or ``admin``."
+    assert (status, listed["acts"]["set_collaborator"]["does"]) == (200, does)
+    assert all(name in listed["acts"]["open_pull_request"]["takes"] for name in ("repository", "author", "draft"))
+
+
 async def test_wrong_control_requests_are_told_what_is_wrong() -> None:
     """Unknown acts and things, wrong arguments, and anything that a web page could send unasked."""
     async with served(a_simulator()) as client:

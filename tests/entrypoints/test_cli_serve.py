@@ -56,7 +56,7 @@ def test_a_taken_port_is_one_line(cli: Cli, command: str) -> None:
         port = str(taken.getsockname()[1])
         settings = WORKER | {"CENTRALBOT_API_PORT": port, "CENTRALBOT_WORKER_PORT": port}
         result = cli(command, **settings)
-    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another\n"
+    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port\n"
     assert (result.code, result.out, result.err) == (1, "", expected)
 
 

@@ -31,5 +31,5 @@ def test_a_taken_port_is_one_line(bare_cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = bare_cli("simulator", "--port", port)
-    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another\n"
+    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port\n"
     assert (result.code, result.out, result.err) == (1, "", expected)

@@ -36,7 +36,9 @@ class Server(uvicorn.Server):
             cause = exc.__context__
             number = cause.errno if isinstance(cause, OSError) else None
             why = os.strerror(number) if number is not None and number > 0 else str(cause)
-            raise OSError(f"cannot listen on {self.config.host}:{self.config.port}: {why}; choose another") from exc
+            raise OSError(
+                f"cannot listen on {self.config.host}:{self.config.port}: {why}; choose another port"
+            ) from exc
         finally:
             log.disabled = False
 

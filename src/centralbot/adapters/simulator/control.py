@@ -2,14 +2,15 @@
 
 ``POST /_simulator/<act>`` takes the act's keyword arguments as a JSON object and answers ``{"result": …}``. It demands
 the JSON content type, so that no web page in a browser can reach it without a preflight, which is not answered.
-``GET snapshot``, ``requests`` (``?operation=&installation_id=&since=``), ``faults``, ``health``; ``POST`` and ``DELETE
-faults``; ``DELETE requests``.
+``GET`` of the bare path lists the acts; ``GET snapshot``, ``requests`` (``?operation=&installation_id=&since=``),
+``faults``, ``health``; ``POST`` and ``DELETE faults``; ``DELETE requests``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import getdoc, signature
 from typing import Any
 
 import msgspec
@@ -115,6 +116,8 @@ class Control:
             raise ApiError(400, f"{name}: {exc}") from exc
 
     def _show(self, name: str, request: Request) -> Response:
+        if not name:
+            return Response(200, {"acts": {act: _described(does) for act, does in self.acts.items()}})
         if name == "snapshot":
             return Response(200, snapshot(self.services, self.log))
         if name == "requests":
@@ -147,3 +150,12 @@ class Control:
         except msgspec.ValidationError as exc:
             raise ApiError(400, f"fault: {exc}") from exc
         return Response(201, {"result": self.faults.add(fault)})
+
+
+def _described(act: Act) -> dict[str, str]:
+    """Its arguments, with a default where they may be left out, and what it does."""
+    takes = ", ".join(
+        one.name if one.default is one.empty else f"{one.name}={one.default!r}"
+        for one in signature(act).parameters.values()
+    )
+    return {"takes": takes, "does": (getdoc(act) or "").partition("\n")[0]}

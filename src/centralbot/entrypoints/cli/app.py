@@ -98,7 +98,7 @@ def main() -> None:
 def _misused(exc: TyperException) -> int:
     """Say what is wrong with the command line; help, where nothing but a group was given."""
     context = getattr(exc, "ctx", None)
-    message = exc.format_message()
+    message = exc.format_message().replace("Value error, ", "")
     if context is not None and message == context.get_help():
         print(message, file=sys.stderr)
     else:

@@ -90,6 +90,10 @@ def emit_fields(fields: Mapping[str, object]) -> None:
     width = max(map(len, fields))
     for name, value in fields.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        if isinstance(value, datetime):
+            shown = rfc3339(value)
+        elif isinstance(value, bool):
+            shown = "yes" if value else "no"
         print(f"{name.ljust(width)}  {'-' if shown in (None, '') else printable(shown)}")
 
 

@@ -36,11 +36,16 @@ def set_repo(
         int | None, typer.Option(min=1, max=HIGHEST_ID, help="Record that it is in this installation.")
     ] = None,
     full_name: Annotated[str | None, typer.Option(help="owner/name, with --installation-id.")] = None,
-    mode: Annotated[Mode | None, typer.Option(case_sensitive=False)] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(case_sensitive=False, help="off; shadow only records what it would do; enforce acts."),
+    ] = None,
     window_s: Annotated[
         int | None, typer.Option(min=MIN_WINDOW_S, max=MAX_WINDOW_S, help="Seconds to verify in.")
     ] = None,
-    gate_drafts: Annotated[bool | None, typer.Option("--gate-drafts/--no-gate-drafts")] = None,
+    gate_drafts: Annotated[
+        bool | None, typer.Option("--gate-drafts/--no-gate-drafts", help="Check drafts too.")
+    ] = None,
     verification: Annotated[
         list[VerificationKind] | None, typer.Option(help="What to pass; repeat for several.")
     ] = None,
@@ -49,8 +54,13 @@ def set_repo(
         typer.Option(case_sensitive=False, help="Let these through; repeat for several."),
     ] = None,
     no_exempt_associations: Annotated[bool, typer.Option("--no-exempt-associations", help="Let none through.")] = False,
-    exempt_bots: Annotated[bool | None, typer.Option("--exempt-bots/--no-exempt-bots")] = None,
-    comment_on_exempt: Annotated[bool | None, typer.Option("--comment-on-exempt/--no-comment-on-exempt")] = None,
+    exempt_bots: Annotated[
+        bool | None, typer.Option("--exempt-bots/--no-exempt-bots", help="Let bots through.")
+    ] = None,
+    comment_on_exempt: Annotated[
+        bool | None,
+        typer.Option("--comment-on-exempt/--no-comment-on-exempt", help="Say in a comment why somebody need not pass."),
+    ] = None,
     exempt_label: Annotated[
         str | None, typer.Option(help="Pull requests with this label need not pass; '' for none.")
     ] = None,

@@ -49,7 +49,7 @@ def load_gate_settings(environ: Mapping[str, str]) -> GateSettings:
     """Raises SettingsError."""
     reader = Reader(environ)
     return GateSettings(
-        public_url=reader.url("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
+        public_url=reader.origin("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
         window_s=reader.integer("CENTRALBOT_WINDOW_S", 1800, 1, LONGEST_WINDOW_S),
         default_mode=reader.choice("CENTRALBOT_DEFAULT_MODE", "off", ("off", "shadow", "enforce")),
     )

@@ -40,7 +40,7 @@ def load_web_settings(environ: Mapping[str, str]) -> WebSettings:
     """Raises SettingsError."""
     reader = Reader(environ)
     return WebSettings(
-        public_url=reader.url("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
+        public_url=reader.origin("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
         api_url=reader.url("CENTRALBOT_GITHUB_API_URL", "https://api.github.com"),
         web_url=reader.url("CENTRALBOT_GITHUB_WEB_URL", "https://github.com"),
         oauth=load_oauth_settings(environ),
@@ -62,5 +62,5 @@ def load_oauth_settings(environ: Mapping[str, str]) -> OAuthSettings | None:
         client_secret=client_secret,
         api_url=reader.url("CENTRALBOT_GITHUB_API_URL", "https://api.github.com"),
         web_url=reader.url("CENTRALBOT_GITHUB_WEB_URL", "https://github.com"),
-        public_url=reader.url("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
+        public_url=reader.origin("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
     )

@@ -109,3 +109,14 @@ class Reader:
                 name, "expected a URL such as https://example.org, without user, query or fragment; correct it"
             )
         return value
+
+    def origin(self, name: str, default: str) -> str:
+        """An http or https URL without a path: what stands before it belongs to the pages."""
+        value = self.url(name, default)
+        if urlsplit(value).path:
+            raise SettingsError(
+                name,
+                "expected a URL without a path, such as https://gate.example.org: the pages need an origin of "
+                "their own; correct it",
+            )
+        return value

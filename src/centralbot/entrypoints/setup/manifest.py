@@ -61,8 +61,8 @@ def problems(wanted: Wanted, *, web_url: str) -> dict[str, str]:
         found["name"] = f"Give a name of 1 to {MAX_NAME_CHARS} characters; it must be free on GitHub."
     if wanted.org and not _LOGIN.fullmatch(wanted.org):
         found["org"] = "Give the organization's login as in its address on GitHub, or leave it empty."
-    if not _is_url(wanted.public_url):
-        found["public_url"] = "Give an address such as https://gate.example.org, without query or fragment."
+    if not _is_url(wanted.public_url) or urlsplit(wanted.public_url).path:
+        found["public_url"] = "Give an address such as https://gate.example.org, without path, query or fragment."
     if not _is_url(wanted.webhook_url):
         found["webhook_url"] = f"Give an address such as https://gate.example.org{WEBHOOK_PATH}."
     elif is_loopback(wanted.webhook_url) and not is_loopback(web_url):

@@ -71,7 +71,7 @@ def read_settings(form: Form, kinds: Collection[str]) -> tuple[SettingsForm, Rep
         errors["mode"] = "Choose off, shadow or enforce."
     window_s = read_seconds(typed.window, typed.unit, 1, MAX_WINDOW_S)
     if window_s is None:
-        errors["window"] = "Give a whole number, and at most 30 days in all."
+        errors["window"] = "Give a whole number from 1 on, and at most 30 days in all."
     associations = [_word(AuthorAssociation, text) for text in typed.associations]
     if None in associations:
         errors["associations"] = "One of these is not known; reload the page."

@@ -13,6 +13,8 @@ from centralbot.ports.driven.outbox import ClaimedAction
 
 log = structlog.get_logger("centralbot.worker")
 
+KEY_HINT = "CENTRALBOT_BOT_KEY_ID and CENTRALBOT_BOT_SECRET have to be an active key's: see 'centralbot keys list'"
+
 
 class Observers:
     """:class:`WorkObserver` and :class:`SyncObserver`: facts in, one line each out; no bodies, no secrets."""
@@ -32,7 +34,8 @@ class Observers:
         self._metrics.claim_errors.labels(code).inc()
         if not self._claims_fail:  # one line when it begins and one when it is over
             self._claims_fail = True
-            log.warning("claim.failed", code=code, error=_message(error))
+            hint = {"hint": KEY_HINT} if code == "FORBIDDEN" else {}
+            log.warning("claim.failed", code=code, error=_message(error), **hint)
 
     def settled(
         self, action: ClaimedAction, settlement: Settlement, status: ActionStatus | None, error: Exception | None
