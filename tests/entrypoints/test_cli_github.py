@@ -97,6 +97,24 @@ async def test_a_doctor_finds_wrong_credentials(stage: Stage) -> None:
     assert (result.code, "CENTRALBOT_GITHUB_APP_ID" in result.out, result.err) == (1, True, "")
 
 
+@pytest.mark.parametrize(
+    ("key_id", "secret", "status", "said"),
+    [
+        ("bot", "its secret", "ok", "the worker's among them"),
+        ("bot", "another", "failed", "CENTRALBOT_BOT_SECRET is not the secret of key 'bot'"),
+        ("tob", "its secret", "failed", "CENTRALBOT_BOT_KEY_ID names no active key"),
+    ],
+)
+async def test_a_doctor_compares_the_workers_key(
+    stage: Stage, key_id: str, secret: str, status: str, said: str
+) -> None:
+    """A wrong one would be a 403 at every claim."""
+    await stage.run("keys", "create", "--key-id", "bot", "--secret", "its secret")
+    result = await stage.run("doctor", "--json", CENTRALBOT_BOT_KEY_ID=key_id, CENTRALBOT_BOT_SECRET=secret)
+    (check,) = [check for check in result.json if check["name"] == "service keys"]
+    assert (check["status"], said in check["message"], secret in check["message"]) == (status, True, False)
+
+
 async def test_a_doctor_does_not_migrate(stage: Stage, empty_database: str) -> None:
     """It says what is pending."""
     result = await stage.run("doctor", CENTRALBOT_DATABASE_URL=empty_database)

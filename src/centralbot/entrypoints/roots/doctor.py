@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import hmac
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,11 +15,13 @@ from centralbot.adapters.postgres.migrate import status as schema_status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.errors import CentralbotError
+from centralbot.domain.signing import signing_key
 from centralbot.entrypoints import settings
 from centralbot.entrypoints.roots.backend import database
 from centralbot.entrypoints.roots.github import open_app
 from centralbot.entrypoints.settings import SettingsError, app_file
 from centralbot.entrypoints.setup.manifest import CALLBACK_PATH, EVENTS, PERMISSIONS, WEBHOOK_PATH, is_loopback
+from centralbot.ports.driven.admin import ServiceKey
 from centralbot.ports.driven.github import AppInfo
 
 MAX_SKEW_S = 30.0
@@ -101,10 +104,25 @@ async def _store(environ: Mapping[str, str]) -> AsyncIterator[Check]:
                 skew_s = (SystemClock().now() - await opened.health.now()).total_seconds()
                 yield _skew("clock", skew_s, "the store's")
                 keys = [key for key in await opened.keys.list() if key.revoked_at is None]
-                hint = f"{len(keys)} active" if keys else "none yet: run 'centralbot keys create'"
-                yield Check("service keys", "ok" if keys else "skipped", hint)
+                yield _service_keys(keys, environ)
     except CentralbotError as exc:
         yield Check("store", "failed", exc.message)
+
+
+def _service_keys(keys: Sequence[ServiceKey], environ: Mapping[str, str]) -> Check:
+    """Whether there are any, and whether the worker's settings, where they stand here too, are one of them."""
+    key_id, secret = (environ.get(f"CENTRALBOT_BOT_{name}", "").strip() for name in ("KEY_ID", "SECRET"))
+    if not (key_id and secret):
+        hint = f"{len(keys)} active" if keys else "none yet: run 'centralbot keys create'"
+        return Check("service keys", "ok" if keys else "skipped", hint)
+    found = next((key for key in keys if key.key_id == key_id), None)
+    if found is None:
+        hint = "names no active key of this store: see 'centralbot keys list'"
+        return Check("service keys", "failed", f"CENTRALBOT_BOT_KEY_ID {hint}")
+    if not hmac.compare_digest(found.signing_key, signing_key(secret)):
+        hint = f"is not the secret of key {key_id!r}: set the one shown when it was made, or make a new key"
+        return Check("service keys", "failed", f"CENTRALBOT_BOT_SECRET {hint}")
+    return Check("service keys", "ok", f"{len(keys)} active, the worker's among them")
 
 
 async def _github(environ: Mapping[str, str]) -> AsyncIterator[Check]:
