@@ -31,8 +31,9 @@ from centralbot.domain.gating import Gate
 from centralbot.domain.policy import RepoConfig
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints import failures
-from centralbot.entrypoints.api.signin import CALLBACK, sign_in_routes
+from centralbot.entrypoints.api.signin import sign_in_routes
 from centralbot.entrypoints.http import MIB
+from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
 from centralbot.entrypoints.web.gate import gate_routes
 from centralbot.entrypoints.web.guard import Guard
 from centralbot.entrypoints.web.render import Pages
@@ -121,7 +122,7 @@ async def gate_world(
         sessions=store.sessions,
         single_use=store.single_use,
         seal=Fernet(Fernet.generate_key()),
-        redirect_uri=public_url + CALLBACK,
+        redirect_uri=public_url + CALLBACK_PATH,
         clock=clock,
         ids=ids,
         random_token=iter_tokens().__next__,

@@ -11,6 +11,7 @@ from litestar.response import Redirect
 
 from centralbot.domain.errors import CentralbotError, RateLimited, Unavailable
 from centralbot.entrypoints.http import error_parts
+from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
 from centralbot.entrypoints.web.gate_limit import client_of
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
 from centralbot.entrypoints.web.render import Pages
@@ -18,7 +19,6 @@ from centralbot.ports.driven.people import SignInRefused
 
 log = structlog.get_logger("centralbot.signin")
 
-CALLBACK = "/api/v1/auth/github/callback"
 MAX_TEXT = 2_000
 
 
@@ -46,7 +46,7 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
             cookies=guard.begun_cookies(request, begun),
         )
 
-    @get(CALLBACK, summary="Where GitHub sends the browser back", tags=["sign-in"], status_code=303)
+    @get(CALLBACK_PATH, summary="Where GitHub sends the browser back", tags=["sign-in"], status_code=303)
     async def callback(request: AnyRequest) -> Response[Any]:
         if not accounts.can_sign_in:
             return pages.page("sign_in_off.html", here="/", status=503)

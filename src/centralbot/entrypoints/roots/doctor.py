@@ -20,7 +20,8 @@ from centralbot.entrypoints import settings
 from centralbot.entrypoints.roots.backend import database
 from centralbot.entrypoints.roots.github import open_app
 from centralbot.entrypoints.settings import SettingsError, app_file
-from centralbot.entrypoints.setup.manifest import CALLBACK_PATH, EVENTS, PERMISSIONS, WEBHOOK_PATH, is_loopback
+from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
+from centralbot.entrypoints.setup.manifest import EVENTS, PERMISSIONS, WEBHOOK_PATH, is_loopback
 from centralbot.ports.driven.admin import ServiceKey
 from centralbot.ports.driven.github import AppInfo
 

@@ -12,9 +12,10 @@ from centralbot.adapters.github.people_app import PeopleSettings, open_people
 from centralbot.adapters.postgres.cipher import Cipher, derive
 from centralbot.adapters.system import SystemIds
 from centralbot.entrypoints.api.owner import owner_routes
-from centralbot.entrypoints.api.signin import CALLBACK, sign_in_routes
+from centralbot.entrypoints.api.signin import sign_in_routes
 from centralbot.entrypoints.roots.verifiers import verifiers
 from centralbot.entrypoints.settings import WebSettings
+from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
 from centralbot.entrypoints.web.gate import gate_routes
 from centralbot.entrypoints.web.guard import Guard
 from centralbot.entrypoints.web.owner import owner_pages
@@ -67,7 +68,7 @@ def assemble(
         sessions=store.sessions,
         single_use=store.single_use,
         seal=Cipher(backend.secret_key, "sign-in"),
-        redirect_uri=public_url + CALLBACK,
+        redirect_uri=public_url + CALLBACK_PATH,
         clock=backend.clock,
         ids=ids,
         random_token=lambda: secrets.token_urlsafe(32),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from centralbot.entrypoints.settings.reader import Reader, SettingsError
 
+CALLBACK_PATH = "/api/v1/auth/github/callback"
+"""Where GitHub sends the browser back, under the public URL; the App must have it registered."""
 CLIENT_ID = "CENTRALBOT_GITHUB_CLIENT_ID"
 CLIENT_SECRET = "CENTRALBOT_GITHUB_CLIENT_SECRET"  # noqa: S105 - a name
 

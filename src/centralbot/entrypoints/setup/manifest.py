@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
+
 PERMISSIONS: Mapping[str, str] = {"pull_requests": "write", "metadata": "read"}
 """To read pull requests, comment on them, close and reopen them."""
 EVENTS = ("pull_request", "repository")
 """Installation events come by themselves."""
 
-CALLBACK_PATH = "/api/v1/auth/github/callback"
 WEBHOOK_PATH = "/webhooks/github"
 MAX_NAME_CHARS = 34
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,99})")

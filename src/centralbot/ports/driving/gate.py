@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -113,13 +113,7 @@ class GateKeeper:
         if not view.is_open:
             return view
         attempt = await self._attempt(challenge, user, now)
-        return GateView(
-            challenge=challenge,
-            user=user,
-            now=now,
-            steps=tuple(self._verifier(kind).step(attempt) for kind in challenge.verification),
-            reopening=view.reopening,
-        )
+        return replace(view, steps=tuple(self._verifier(kind).step(attempt) for kind in challenge.verification))
 
     async def verify(self, token: str, caller: Caller | None, given: Given) -> Challenge:
         """Judge the proofs and let the author in; again, once verified, is the same answer without proofs.

@@ -21,9 +21,6 @@ alter table user_sessions
 create index user_sessions_of_user on user_sessions (github_user_id);
 create index repo_whitelist_of_user on repo_whitelist (github_user_id);
 
--- An owner's list of challenges needs no index of its own: every change of a status writes into each index of its row, so
--- that one more, or wider rows in this one, cost the sweep 5,000 pages of 10,000 challenges in as many repositories.
-
 -- How many notes of a kind were written about a challenge: nobody can fill the audit by trying again and again.
 create table challenge_notes (
   challenge_id uuid     not null,
