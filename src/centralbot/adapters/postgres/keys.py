@@ -21,10 +21,13 @@ CACHE_S = 5.0
 class PostgresServiceKeys:
     """Creates, lists, revokes and finds keys (port ``ServiceKeys``)."""
 
-    def __init__(self, database: Database, cipher: Cipher, *, notify: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, cipher: Cipher, *, notify: Callable[[], None], listen: Callable[[], None]
+    ) -> None:
         self._database = database
         self._cipher = cipher
         self._notify = notify
+        self._listen = listen
         self._cache: dict[str, tuple[float, ServiceKey]] = {}
         self._changes = 0
 
@@ -59,6 +62,7 @@ class PostgresServiceKeys:
         cached = self._cache.get(key_id)
         if cached is not None and time.monotonic() < cached[0]:
             return cached[1]
+        self._listen()
         changes = self._changes
         rows = await self._database.fetch(sql("key_find"), {"key_id": key_id})
         if not rows:

@@ -16,6 +16,7 @@ CHANNEL = "centralbot"
 DEBOUNCE_S = 0.02
 """The first of a burst goes at once. Waiters of this process never wait for it."""
 RECONNECT_S = 0.5
+FLUSH_S = 1.0
 POLL_S = 1.0
 
 
@@ -26,34 +27,41 @@ class Notifier:
         self._dsn = dsn
         self._waiters: set[asyncio.Future[None]] = set()
         self._send = asyncio.Event()
+        self._said = asyncio.Event()
         self._topics: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._listener: asyncio.Task[None] | None = None
+        self._speaker: asyncio.Task[None] | None = None
         self.on_keys_changed: Callable[[], None] = lambda: None
 
-    async def open(self) -> None:
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._speak())]
-
     async def close(self) -> None:
-        """Stop; a notification that is due is still sent."""
-        if not self._tasks:
-            return
+        """Stop; a notification that is due is still sent, if the server answers within a second."""
         if self._topics:
-            self._send.set()
-            await asyncio.sleep(2 * DEBOUNCE_S)
-        for task in self._tasks:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._said.wait(), FLUSH_S)
+        tasks = [task for task in (self._listener, self._speaker) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._wake()
+
+    def listen(self) -> None:
+        """Hear the other processes from now on. Whoever keeps or waits for something says so; a sweep need not hear."""
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen())
 
     def notify(self, topic: str = "actions") -> None:
         """Wake the waiters of this process at once, and those of the others within milliseconds."""
         if topic == "actions":
             self._wake()
         self._topics.add(topic)
+        self._said.clear()
         self._send.set()
+        if self._speaker is None:
+            self._speaker = asyncio.create_task(self._speak())
 
     async def wait(self, timeout_s: float) -> None:
         """Return on a notification, or after ``timeout_s`` or the slow poll's second, whichever is first."""
+        self.listen()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(future)
         try:
@@ -69,6 +77,7 @@ class Notifier:
                 future.set_result(None)
 
     async def _speak(self) -> None:
+        topics: set[str] = set()
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
@@ -80,8 +89,14 @@ class Notifier:
                         topics, self._topics = self._topics, set()
                         for topic in topics:
                             await connection.execute("select pg_notify(%s, %s)", (CHANNEL, topic))
+                        topics = set()
+                        if not self._topics:
+                            self._said.set()
                         await asyncio.sleep(DEBOUNCE_S)
             except (psycopg.Error, OSError):
+                self._topics |= topics  # what a lost connection did not say is said by the next
+                if self._topics:
+                    self._send.set()
                 await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:

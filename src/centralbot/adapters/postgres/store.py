@@ -35,7 +35,9 @@ class PostgresStore:
         self.repositories = PostgresRepositories(database)
         self.whitelist = PostgresWhitelist(database)
         self.actions = PostgresActions(database, notify=wake)
-        self.keys = PostgresServiceKeys(database, cipher, notify=lambda: notifier.notify("keys"))
+        self.keys = PostgresServiceKeys(
+            database, cipher, notify=lambda: notifier.notify("keys"), listen=notifier.listen
+        )
         self.health = PostgresHealth(database)
         self.sessions = PostgresSessions(database, cipher)
         self.single_use = PostgresSingleUse(database)
@@ -54,7 +56,6 @@ class PostgresStore:
         database = Database(dsn, max_connections=max_connections)
         await database.open()
         notifier = Notifier(dsn)
-        await notifier.open()
         try:
             yield cls(database, notifier, Cipher(secret_key), ids=ids, rules=rules or OutboxRules())
         finally:
