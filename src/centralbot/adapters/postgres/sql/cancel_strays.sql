@@ -1,13 +1,19 @@
 -- Cancel queued actions whose installation is deleted or whose repository left it (queued while that happened). A
--- challenge whose comment goes so was made while that happened, too: nobody would ever hear of it.
-with head as materialized (
-  select q.action_id, q.attempts, q.challenge_id, q.action_type,
+-- challenge whose comment goes so was made while that happened, too: nobody would ever hear of it. A queue has many
+-- actions in few places: each place is looked up once.
+with places as materialized (select distinct installation_id, repo_id from bot_action_queue),
+gone_places as materialized (
+  select p.installation_id, p.repo_id,
          case when i.status = 'DELETED' then 'INSTALLATION_DELETED' else 'REPOSITORY_REMOVED' end as reason
-    from bot_action_queue q
-    join github_installations i on i.installation_id = q.installation_id
+    from places p
+    join github_installations i on i.installation_id = p.installation_id
     left join github_installation_repositories r
-      on r.installation_id = q.installation_id and r.repo_id = q.repo_id
-   where (i.status = 'DELETED' or not coalesce(r.active, true)) and (q.claim_token is null or q.run_at <= now())
+      on r.installation_id = p.installation_id and r.repo_id = p.repo_id
+   where i.status = 'DELETED' or not coalesce(r.active, true)),
+head as materialized (
+  select q.action_id, q.attempts, q.challenge_id, q.action_type, p.reason
+    from gone_places p join bot_action_queue q on q.repo_id = p.repo_id and q.installation_id = p.installation_id
+   where q.claim_token is null or q.run_at <= now()
    limit %(limit)s for update of q skip locked),
 gone as (delete from bot_action_queue q where q.action_id = any(array(select action_id from head))),
 unnoticed as (
