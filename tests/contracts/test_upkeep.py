@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields, replace
 from datetime import timedelta
 
+from centralbot.domain import verdicts
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.dedup import SignatureUse
+from centralbot.domain.effects import Effects
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, Outcome
-from centralbot.domain.policy import Exemption
-from centralbot.domain.verdicts import CLOSE_SPACING_S
+from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, NewAction, Outcome
+from centralbot.domain.policy import Exemption, Mode
+from centralbot.domain.verdicts import CLOSE_SPACING_S, ChallengeFacts
 from centralbot.ports.driven.challenges import Retention
-from tests.builders import AUTHOR, REPO, WINDOW_S, a_pull_request_event, an_installation_event
+from tests.builders import AUTHOR, REPO, WINDOW_S, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.driver import RULES, UnderTest
 
 CLOSE = ActionType.CLOSE_PR_WITH_COMMENT
@@ -123,6 +126,46 @@ async def test_the_spacing_goes_on_from_batch_to_batch(store: UnderTest) -> None
         rounds.append(len(await store.claim()))
         await store.advance(CLOSE_SPACING_S)
     assert rounds == [1, 1, 1]
+
+
+async def test_what_a_sweep_writes_is_what_was_decided(store: UnderTest) -> None:
+    """Every field, for every kind of decision in one batch: closes, one without a close (shadow), one exempt."""
+    await store.connect(1, 2)
+    await store.connect(3, installation_id=43, config=a_config(Mode.SHADOW))
+    for number, repo_id, author in ((1, 1, 5001), (2, 1, 5002), (1, 2, 5003), (3, 1, 5004)):
+        await store.noticed(number, repo_id=repo_id, author=replace(AUTHOR, id=author))
+    await store.noticed(9, repo_id=3, installation_id=43)
+    await store.store.whitelist.add(1, replace(AUTHOR, id=5002), actor="test")
+    await store.advance(WINDOW_S + 1)
+    before = {action.id for action in await store.store.actions.search(limit=1000)}
+    decided: list[Effects] = []
+
+    def decide(facts: ChallengeFacts, position: int) -> Effects:
+        decided.append(verdicts.on_deadline(store.gate, facts, position=position))
+        return decided[-1]
+
+    assert await store.store.upkeep.sweep_due(decide, limit=100) == (4, 1)
+    for effects in decided:
+        assert effects.changed is not None
+        assert await store.store.challenges.get(effects.changed.challenge.id) == effects.changed.challenge
+    written = [action for action in await store.store.actions.search(limit=1000) if action.id not in before]
+    wanted = {new.id: new for effects in decided for new in effects.actions}
+    assert len(written) == len(wanted) == 4
+    same = [field.name for field in fields(NewAction) if field.name != "delay_s"]
+    for action in written:
+        new = wanted[action.id]
+        assert [getattr(action, name) for name in same] == [getattr(new, name) for name in same]
+        assert round((action.run_at - action.created_at).total_seconds()) == new.delay_s
+    closes = sorted(
+        (action for action in written if action.repo_id == 1 and action.action_type is CLOSE),
+        key=lambda action: action.seq,
+    )
+    assert [action.pr_number for action in closes] == [1, 3]
+    told = [event for effects in decided for event in effects.audit]
+    audit = [event for repo_id in (1, 2, 3) for event in await store.store.reports.audit(repo_id)]
+    assert [event for event in audit if event.id in {one.id for one in told}] == sorted(
+        told, key=lambda event: (event.repo_id or 0, -event.id.int)
+    )
 
 
 class TestExpiredLeases:

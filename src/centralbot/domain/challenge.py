@@ -127,7 +127,28 @@ def transition(challenge: Challenge, event: ChallengeEvent, *, reason: str, now:
         status = step("challenge", TRANSITIONS, challenge.status, event)
     except IllegalTransition as exc:
         raise ChallengeNotPending(f"challenge {challenge.id} is {challenge.status}: it cannot be {event}") from exc
-    return replace(challenge, status=status, reason=reason, updated_at=now)
+    return Challenge(  # dataclasses.replace() takes three times as long, and a sweep decides thousands
+        id=challenge.id,
+        installation_id=challenge.installation_id,
+        repo_id=challenge.repo_id,
+        repo_full_name=challenge.repo_full_name,
+        pr_number=challenge.pr_number,
+        pull_request_id=challenge.pull_request_id,
+        html_url=challenge.html_url,
+        author_id=challenge.author_id,
+        author_login=challenge.author_login,
+        head_sha=challenge.head_sha,
+        mode=challenge.mode,
+        window_s=challenge.window_s,
+        verification=challenge.verification,
+        status=status,
+        reason=reason,
+        event_at=challenge.event_at,
+        created_at=challenge.created_at,
+        updated_at=now,
+        deadline_at=challenge.deadline_at,
+        gate_comment_id=challenge.gate_comment_id,
+    )
 
 
 def noticed(challenge: Challenge, *, now: datetime, comment_id: int | None = None) -> Challenge:

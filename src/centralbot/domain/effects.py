@@ -31,10 +31,17 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeChange:
-    """The challenge as it shall be. It applies only while the stored one still has the status ``expected``."""
+    """A challenge as it was decided upon, and as it shall be. It applies only while the stored one is ``expected``.
 
-    expected: ChallengeStatus
+    A change sets fields; it never empties one that was set.
+    """
+
+    before: Challenge
     challenge: Challenge
+
+    @property
+    def expected(self) -> ChallengeStatus:
+        return self.before.status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,20 +148,28 @@ def uses(items: Iterable[SignatureUse | None]) -> list[dict[str, object]]:
 
 
 def _change(change: ChallengeChange) -> dict[str, object]:
-    """What a change may touch, which is less than half of the row: a sweep writes thousands."""
-    after = change.challenge
-    return {
-        "expected": change.expected,
+    """What a change sets: mostly the status alone, and a sweep writes thousands."""
+    before, after = change.before, change.challenge
+    row: dict[str, object] = {
+        "expected": before.status,
         "id": after.id,
         "status": after.status,
         "reason": after.reason,
-        "head_sha": after.head_sha,
-        "event_at": after.event_at,
-        "window_s": after.window_s,
-        "deadline_at": after.deadline_at,
-        "gate_comment_id": after.gate_comment_id,
         "updated_at": after.updated_at,
     }
+    if (
+        after.deadline_at is not before.deadline_at
+        or after.event_at is not before.event_at
+        or after.head_sha is not before.head_sha
+        or after.window_s is not before.window_s
+        or after.gate_comment_id is not before.gate_comment_id
+    ):
+        row["head_sha"] = after.head_sha
+        row["event_at"] = after.event_at
+        row["window_s"] = after.window_s
+        row["deadline_at"] = after.deadline_at
+        row["gate_comment_id"] = after.gate_comment_id
+    return row
 
 
 def effects_parameters(
@@ -197,3 +205,31 @@ def effects_parameters(
         "proofs": document(proofs or []),
     }
     return parameters, len(changed)
+
+
+def time_out(effects: Effects) -> dict[str, object] | None:
+    """The row of time_out.sql for a decision that writes no more than that statement can, else None."""
+    change, actions = effects.changed, effects.actions
+    if change is None or effects.cancel_actions is not None or len(actions) > 1 or len(effects.audit) != 1:
+        return None
+    after, audit = change.challenge, effects.audit[0]
+    row: dict[str, object] = {
+        "id": after.id,
+        "expected": change.before.status,
+        "status": after.status,
+        "reason": after.reason,
+        "audit_id": audit.id,
+        "event": audit.event,
+        "actor": audit.actor,
+        "detail": audit.detail,
+    }
+    if actions:
+        action = actions[0]
+        row["action_id"] = action.id
+        row["action_type"] = action.action_type
+        row["repo_full_name"] = action.repo_full_name
+        row["marker"] = action.marker
+        row["markdown"] = action.markdown
+        row["action_reason"] = action.reason
+        row["delay_s"] = action.delay_s
+    return row

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
@@ -11,6 +12,7 @@ from centralbot.adapters.postgres.database import Conflict, Connection, Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.dedup import SINGLE_USE_MARGIN, replay_horizon
+from centralbot.domain.effects import Effects
 from centralbot.domain.verdicts import ChallengeFacts
 from centralbot.ports.driven.challenges import DecideDue, Retention
 
@@ -36,22 +38,27 @@ class PostgresUpkeep:
             if not rows:
                 return 0, 0
             positions: dict[int, int] = {}
-            effects = []
+            short: list[dict[str, object]] = []
+            others: list[Effects] = []
             exempt = 0
             for row in rows:
                 challenge = codec.challenge(row[3:])
                 position = positions.setdefault(challenge.repo_id, row[2])
-                facts = ChallengeFacts(now=row[0], challenge=challenge, whitelisted=row[1])
-                decided = decide(facts, position)
-                effects.append(decided)
-                if decided.changed is not None and decided.changed.challenge.status is ChallengeStatus.EXEMPT:
+                effects = decide(ChallengeFacts(now=row[0], challenge=challenge, whitelisted=row[1]), position)
+                if effects.changed is not None and effects.changed.challenge.status is ChallengeStatus.EXEMPT:
                     exempt += 1
                 else:
                     positions[challenge.repo_id] = position + 1
-            parameters, expected = codec.effects_parameters(effects)
-            done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
-            if done is None or done[0] != expected:
-                raise Conflict("a due challenge changed meanwhile")
+                time_out = codec.time_out(effects)
+                if time_out is None:
+                    others.append(effects)
+                else:
+                    short.append(time_out)
+            parameters = {"rows": codec.document(short), "now": rows[0][0]}
+            await _write(connection, sql("time_out"), parameters, expected=len(short))
+            if others:
+                parameters, expected = codec.effects_parameters(others)
+                await _write(connection, sql("apply_effects"), parameters, expected=expected)
             return len(rows) - exempt, exempt
 
         counts = await self._database.run(work)
@@ -88,3 +95,9 @@ class PostgresUpkeep:
             return (await connection.execute(query, {"before": before, "limit": limit})).rowcount
 
         return await self._database.run(work, transaction=False)
+
+
+async def _write(connection: Connection, query: bytes, parameters: Mapping[str, Any], *, expected: int) -> None:
+    done = await (await connection.execute(query, parameters)).fetchone()
+    if done is None or done[0] != expected:
+        raise Conflict("a due challenge changed meanwhile")

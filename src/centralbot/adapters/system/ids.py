@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import time
+from struct import unpack
 from threading import Lock
 from uuid import UUID
 
 _VERSION_7 = 7 << 76
 _VARIANT = 2 << 62
 _RANDOM_62 = (1 << 62) - 1
-_POOL = 2048
+_POOL = 256
 
 
 class SystemIds:
@@ -24,19 +25,19 @@ class SystemIds:
     def __init__(self) -> None:
         self._lock = Lock()
         self._last = 0
-        self._chance = b""
-        self._used = 0
+        self._chances: list[int] = []
 
     def new_id(self) -> UUID:
         """A UUID that is greater than every one before it."""
         ms, rest_ns = divmod(time.time_ns(), 1_000_000)
         instant = ms << 12 | (rest_ns << 12) // 1_000_000
         with self._lock:
-            self._last = instant = max(instant, self._last + 1)
-            if self._used == len(self._chance):  # one system call for many ids
-                self._chance, self._used = os.urandom(_POOL), 0
-            self._used += 8
-            chance = int.from_bytes(self._chance[self._used - 8 : self._used]) & _RANDOM_62
+            if instant <= self._last:
+                instant = self._last + 1
+            self._last = instant
+            if not self._chances:  # one system call for many ids
+                self._chances.extend(unpack(f"{_POOL}Q", os.urandom(8 * _POOL)))
+            chance = self._chances.pop() & _RANDOM_62
         return UUID(int=(instant >> 12) << 80 | _VERSION_7 | (instant & 0xFFF) << 64 | _VARIANT | chance)
 
     def jitter(self) -> float:

@@ -1,0 +1,29 @@
+-- Write what nearly every due challenge becomes: its new status, one audit row and at most one action, which no other
+-- action of its pull request precedes under this marker. apply_effects writes the same from three documents; a sweep of
+-- thousands spends a third of its time on taking those apart, so here each challenge is one short row.
+-- Returns how many challenges were really changed: fewer than asked means that somebody else was first.
+with wanted as materialized (
+  select * from json_to_recordset(%(rows)s::json) as t(
+    id uuid, expected text, status text, reason text, action_id uuid, action_type text, repo_full_name text,
+    marker text, markdown text, action_reason text, delay_s float8, audit_id uuid, event text, actor text,
+    detail jsonb)),
+changed as (
+  update pr_challenges c set status = w.status, reason = w.reason, updated_at = %(now)s
+    from wanted w
+   where c.id = any(array(select id from wanted)) and c.id = w.id and c.status = w.expected
+  returning c.installation_id, c.repo_id, c.pr_number, c.deadline_at, w.*),
+written as (
+  insert into bot_actions
+    (id, action_type, installation_id, repo_id, repo_full_name, pr_number, challenge_id, marker, markdown, reason)
+  select action_id, action_type, installation_id, repo_id, repo_full_name, pr_number, id, marker, markdown,
+         action_reason
+    from changed where action_id is not null order by deadline_at),
+enqueued as (
+  insert into bot_action_queue
+    (action_id, installation_id, repo_id, pr_number, challenge_id, action_type, marker, run_at)
+  select action_id, installation_id, repo_id, pr_number, id, action_type, marker, now() + make_interval(secs => delay_s)
+    from changed where action_id is not null order by deadline_at),
+audited as (
+  insert into audit_events (id, at, event, actor, installation_id, repo_id, pr_number, challenge_id, detail)
+  select audit_id, %(now)s, event, actor, installation_id, repo_id, pr_number, id, detail from changed)
+select count(*) from changed
