@@ -146,7 +146,7 @@ DUE = 10_000
 
 def sweep(world: World, quick: bool) -> list[Row]:
     """Due challenges among few and among many, and the bare statement that writes the same rows."""
-    few, many, rounds = 20_000, (300_000 if quick else 1_000_000), (3 if quick else 5)
+    few, many, rounds = 20_000, (300_000 if quick else 1_000_000), (3 if quick else 6)
     taken: dict[int, list[float]] = {few: [], many: []}
     bare: list[float] = []
     number = 0
@@ -156,12 +156,15 @@ def sweep(world: World, quick: bool) -> list[Row]:
         for size, one in worlds.items():
             one.database.execute(FILL, {"count": size - DUE, "due": False, "first": 0})
             one.database.execute("vacuum analyze pr_challenges")
-        for _ in range(rounds):  # in turns: what the machine does meanwhile meets all of them alike
-            number += 2
-            _due(world, number)
-            bare.append(_bare(world))
-            for size, one in worlds.items():
-                _due(one, number + 1)
+        for turn in range(rounds):  # in turns, which go round: what the machine does meanwhile meets all of them alike
+            order = [None, few, many]
+            for size in order[turn % 3 :] + order[: turn % 3]:
+                number += 1
+                one = world if size is None else worlds[size]
+                _due(one, number)
+                if size is None:
+                    bare.append(_bare(one))
+                    continue
                 done = one.run("sweep")
                 if done["timed_out"] != DUE:
                     raise RuntimeError(f"not all was swept: {done}")
