@@ -31,17 +31,10 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeChange:
-    """A challenge as it was decided upon, and as it shall be. It applies only while the stored one is ``expected``.
+    """The challenge as it shall be. It applies only while the stored one still has the status ``expected``."""
 
-    A change sets fields; it never empties one that was set.
-    """
-
-    before: Challenge
+    expected: ChallengeStatus
     challenge: Challenge
-
-    @property
-    def expected(self) -> ChallengeStatus:
-        return self.before.status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,7 +166,7 @@ def _exempt(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoC
         if not current.is_shadow:  # the gate comment may be out already: it must not go on asking
             actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
         effects = Effects(
-            changed=ChallengeChange(before=current, challenge=after),
+            changed=ChallengeChange(expected=current.status, challenge=after),
             cancel_actions=CancelActions.of(current, "CHALLENGE_EXEMPT"),
             actions=actions,
             audit=(_audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.value, was="PENDING"),),
@@ -206,7 +206,7 @@ def _cancel(
     if why is CancelReason.DRAFTED and current.deadline_at is not None and not current.is_shadow:
         actions = (gate_comment(gate, after, comments.canceled(why), ActionReason.CANCELED),)
     effects = Effects(
-        changed=ChallengeChange(before=current, challenge=after),
+        changed=ChallengeChange(expected=current.status, challenge=after),
         cancel_actions=cancel,
         actions=actions,
         audit=(_audit(gate, event, facts, config, "challenge.canceled", after.id, why=why.value),),
@@ -231,7 +231,7 @@ def _still_pending(event: PullRequestEvent, current: Challenge) -> Decision:
     effects = NOTHING
     if event.at > current.event_at:
         newer = replace(current, head_sha=event.head_sha, event_at=event.at)
-        effects = Effects(changed=ChallengeChange(before=current, challenge=newer))
+        effects = Effects(changed=ChallengeChange(expected=current.status, challenge=newer))
     return Decision(
         status=IngestStatus.ACCEPTED, reason=Reason.ALREADY_PENDING, challenge_id=current.id, effects=effects
     )

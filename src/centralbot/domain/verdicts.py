@@ -129,7 +129,7 @@ def on_extended(gate: Gate, facts: ChallengeFacts, *, by_s: int, actor: str) -> 
     actions = _say(gate, after, text, ActionReason.DEADLINE_EXTENDED)
     detail = {"by_s": by_s}
     audit = _audit(gate, after, now, "challenge.extended", actor=actor, detail=detail)
-    return Effects(changed=ChallengeChange(before=before, challenge=after), actions=actions, audit=(audit,))
+    return Effects(changed=ChallengeChange(expected=before.status, challenge=after), actions=actions, audit=(audit,))
 
 
 def on_notice_failed(gate: Gate, facts: ChallengeFacts) -> Effects:
@@ -204,7 +204,7 @@ def _changed(
     if after.status is ChallengeStatus.VERIFIED and before.deadline_at is not None:
         detail["left_s"] = int((before.deadline_at - now).total_seconds())
     return Effects(
-        changed=ChallengeChange(before=before, challenge=after),
+        changed=ChallengeChange(expected=before.status, challenge=after),
         cancel_actions=None if cancel is None else CancelActions.of(after, cancel),
         actions=actions,
         audit=(_audit(gate, after, now, _AUDIT_NAMES[after.status], actor=actor, detail=detail),),

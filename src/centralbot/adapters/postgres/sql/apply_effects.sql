@@ -1,7 +1,6 @@
 -- Write the effects of a batch of decisions at once: signatures and deliveries taken, challenges created and changed
 -- (only while they have the status expected), actions canceled, superseded and queued, audit rows.
 -- Returns how many challenges were really changed: fewer than asked means that somebody else was first.
--- A change names what it sets; what it does not name stays.
 with
 used as (
   insert into internal_request_replays (signed_at, digest)
@@ -21,10 +20,8 @@ wanted as materialized (
     deadline_at timestamptz, gate_comment_id bigint, updated_at timestamptz)),
 changed as (
   update pr_challenges c
-     set status = w.status, reason = w.reason, updated_at = w.updated_at,
-         head_sha = coalesce(w.head_sha, c.head_sha), event_at = coalesce(w.event_at, c.event_at),
-         window_s = coalesce(w.window_s, c.window_s), deadline_at = coalesce(w.deadline_at, c.deadline_at),
-         gate_comment_id = coalesce(w.gate_comment_id, c.gate_comment_id)
+     set status = w.status, reason = w.reason, head_sha = w.head_sha, event_at = w.event_at, window_s = w.window_s,
+         deadline_at = w.deadline_at, gate_comment_id = w.gate_comment_id, updated_at = w.updated_at
     from wanted w
    where c.id = any(array(select id from wanted)) and c.id = w.id and c.status = w.expected
   returning c.id),
