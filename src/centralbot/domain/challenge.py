@@ -127,7 +127,7 @@ def transition(challenge: Challenge, event: ChallengeEvent, *, reason: str, now:
         status = step("challenge", TRANSITIONS, challenge.status, event)
     except IllegalTransition as exc:
         raise ChallengeNotPending(f"challenge {challenge.id} is {challenge.status}: it cannot be {event}") from exc
-    return Challenge(  # dataclasses.replace() takes three times as long, and a sweep decides thousands
+    return Challenge(  # dataclasses.replace() takes longer, and a sweep decides thousands
         id=challenge.id,
         installation_id=challenge.installation_id,
         repo_id=challenge.repo_id,

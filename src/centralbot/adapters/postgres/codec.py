@@ -148,7 +148,7 @@ def uses(items: Iterable[SignatureUse | None]) -> list[dict[str, object]]:
 
 
 def _change(change: ChallengeChange) -> dict[str, object]:
-    """What a change may touch, which is less than half of the row: a sweep writes thousands."""
+    """What a change may touch, which is less than half of the row."""
     after = change.challenge
     return {
         "expected": change.expected,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GARBAGE = 50_000
-"""Objects between two collections. A sweep's rows have no cycles: looking for them took a tenth of its time."""
+"""Objects between two collections. A sweep's rows have no cycles: looking for them is waste."""
 
 
 def read_settings(*, with_app: bool = True) -> dict[str, str]:

@@ -1,6 +1,6 @@
 -- Write what nearly every due challenge becomes: its new status, one audit row and at most one action, which no other
--- action of its pull request precedes under this marker. apply_effects writes the same from three documents; a sweep of
--- thousands spends a third of its time on taking those apart, so here each challenge is one short row.
+-- action of its pull request precedes under this marker. apply_effects writes the same from three documents, and taking
+-- those apart is most of its work: a sweep has thousands, so here each challenge is one short row.
 -- Returns how many challenges were really changed: fewer than asked means that somebody else was first.
 with wanted as materialized (
   select * from json_to_recordset(%(rows)s::json) as t(
