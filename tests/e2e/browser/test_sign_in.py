@@ -42,14 +42,25 @@ async def test_a_forged_state_is_refused(stage: Stage) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in")
 
 
-async def test_who_cancels_at_github_is_back_where_they_were(stage: Stage) -> None:
+async def test_who_cancels_at_github_reads_so_and_can_go_back(stage: Stage) -> None:
     """Signed out, and nothing is asked of them again by itself."""
     _, link = await stage.asked(await stage.repository())
-    page = await stage.page(link)
+    page = await stage.page(link, may_fail=True)
     await page.get_by_role("link", name="Sign in with GitHub to verify").click()
     await page.get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_role("alert")).to_have_text("You canceled the sign-in at GitHub.")
+    await page.get_by_role("link", name="Back to the check").click()
     await page.wait_for_url(link)
     await expect(page.get_by_role("link", name="Sign in with GitHub to verify")).to_be_visible()
+
+
+async def test_who_signs_out_on_a_checks_page_stays_there(stage: Stage) -> None:
+    """The way back to it is in the comment alone."""
+    _, link = await stage.asked(await stage.repository())
+    page = await stage.page(link, AUTHOR)
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("link", name="Sign in with GitHub to verify")).to_be_visible()
+    assert page.url == link
 
 
 @pytest.mark.parametrize("path", ["/settings", "/audit", "?status=VERIFIED"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -167,13 +168,22 @@ async def test_what_github_refuses_again_and_again_is_not_passed_on(world: GateW
         assert (await come_back(world, browser, await begin(browser))).status_code == 303
 
 
-async def test_cancel_at_github_leads_back_without_a_session(world: GateWorld) -> None:
-    """GitHub says access_denied then."""
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("access_denied", "You canceled the sign-in at GitHub"),
+        ("redirect_uri_mismatch", "GitHub ended the sign-in (redirect_uri_mismatch)"),
+        ("<b>You won</b>", "GitHub ended the sign-in (unknown)"),
+    ],
+)
+async def test_who_comes_back_without_a_sign_in_reads_why(world: GateWorld, error: str, words: str) -> None:
+    """And can go back, or on: led back by itself, a page that asks for a sign-in would send them to GitHub again."""
     async with world.browser() as browser:
-        state = state_of(await begin(browser, "/g/t"))
-        answer = await browser.get(CALLBACK, params={"error": "access_denied", "state": state})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/g/t")
-        assert world.guard.session_cookie not in browser.cookies
+        state = state_of(await begin(browser, "/g/t?x=1"))
+        answer = await browser.get(CALLBACK, params={"error": error, "state": state})
+        assert (answer.status_code, words in answer.text) == (403, True)
+        assert ("return_to=/g/t%3Fx%3D1" in answer.text, 'href="/g/t?x=1"' in answer.text) == (True, True)
+        assert dict(browser.cookies) == {}
 
 
 async def test_github_being_away_is_a_503_that_can_be_tried_again(world: GateWorld) -> None:
@@ -221,6 +231,28 @@ async def test_signing_out_ends_the_session_and_its_token(world: GateWorld) -> N
     assert await world.guard.accounts.of_cookie(cookie) is None
     with pytest.raises(Exception, match="sign"):
         await world.people.who(token)
+
+
+@pytest.mark.parametrize(
+    ("return_to", "location"), [(None, "/"), ("/g/t?x=1", "/g/t?x=1"), ("https://evil.example/", "/"), ("//evil", "/")]
+)
+async def test_signing_out_leads_back_to_a_page_of_ours(world: GateWorld, return_to: str | None, location: str) -> None:
+    """Which its form names; else to the start page."""
+    async with world.browser(await world.cookie(), headers={"accept": "text/html"}) as browser:
+        answer = await browser.post(LOGOUT, params={} if return_to is None else {"return_to": return_to})
+    assert (answer.status_code, answer.headers["location"]) == (303, location)
+
+
+async def test_who_signs_out_on_a_checks_page_stays_there(world: GateWorld) -> None:
+    """It can be read by nobody in particular: the way back to it must not be lost."""
+    here = f"/g/{token(await world.asked())}"
+    async with world.browser(await world.cookie(), headers={"accept": "text/html"}) as browser:
+        page = await browser.get(here)
+        form = re.search(r'action="(/api/v1/auth/logout[^"]*)"', page.text)
+        assert form is not None
+        answer = await browser.post(form[1])
+        assert (answer.status_code, answer.headers["location"]) == (303, here)
+        assert "Sign in with GitHub to verify" in (await browser.get(here)).text
 
 
 async def test_signing_in_anew_ends_the_session_before(world: GateWorld) -> None:

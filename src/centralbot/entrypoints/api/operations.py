@@ -150,9 +150,10 @@ SIGN_IN: tuple[Operation, ...] = (
         method="post",
         path=f"{_AUTH}/logout",
         name="signOut",
-        summary="Sign out: JSON callers get 204, browsers a redirect to the start page",
+        summary="Sign out: JSON callers get 204, browsers a redirect",
         tag="sign-in",
         status=204,
         refusals=(303, 403, 503),
+        parameters=(query("return_to", "a path of ours to send a browser to afterwards; default the start page"),),
     ),
 )

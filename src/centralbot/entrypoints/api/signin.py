@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 import structlog
 from litestar import Response, get, post
+from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
 from centralbot.domain.errors import CentralbotError, RateLimited, Unavailable
@@ -16,22 +19,25 @@ from centralbot.entrypoints.web.gate_limit import client_of
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
 from centralbot.entrypoints.web.render import Pages
 from centralbot.ports.driven.people import SignInRefused
+from centralbot.ports.driving.accounts import safe_return_to
 
 log = structlog.get_logger("centralbot.signin")
 
 MAX_TEXT = 2_000
+_ERROR = re.compile(r"[a-z_]{1,60}")
 
 
 def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
     """The routes of contract §5; each answers a person's browser, so failures are pages."""
     accounts = guard.accounts
 
-    def failed(exc: CentralbotError, *, status: int, again: str = "/") -> Response[str]:
+    def failed(exc: CentralbotError, *, status: int, again: str = "/", cookies: Iterable[Cookie] = ()) -> Response[str]:
         log.warning("sign_in.failed", code=exc.code, why=exc.message)
         headers = {name.decode(): value.decode() for name, value in error_parts(exc)[2]}
         return pages.page(
-            "sign_in_failed.html", here=again, status=status, headers=headers, why=exc.message, again=again
-        )
+            "sign_in_failed.html", here=again, status=status, headers=headers, cookies=cookies,
+            why=exc.message, again=again,
+        )  # fmt: skip
 
     @get("/api/v1/auth/github/start", summary="Go to GitHub to sign in", tags=["sign-in"], status_code=302)
     async def start(request: AnyRequest) -> Response[Any]:
@@ -53,8 +59,9 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
         state = _text(request, "state")
         name = guard.sign_in_name(state)
         sealed = request.cookies.get(name)
-        if _text(request, "error") and sealed is not None:  # the person pressed Cancel at GitHub
-            return pages.redirect(accounts.wanted(sealed), cookies=[guard.gone(name)])
+        error = _text(request, "error")
+        if error and sealed is not None:
+            return failed(_ended(error), status=403, again=accounts.wanted(sealed), cookies=[guard.gone(name)])
         client = client_of(request)
         try:
             guard.refused.check(client)
@@ -84,10 +91,20 @@ def sign_in_routes(guard: Guard, pages: Pages) -> list[Any]:
             await accounts.sign_out(cookie)
         gone = [guard.gone(guard.session_cookie)]
         if "text/html" in request.headers.get("accept", ""):
-            return pages.redirect("/", cookies=gone)
+            return pages.redirect(safe_return_to(_text(request, "return_to")), cookies=gone)
         return Response(None, status_code=204, cookies=gone)
 
     return [start, callback, logout]
+
+
+def _ended(error: str) -> SignInRefused:
+    """Why GitHub sent somebody back without a code.
+
+    https://docs.github.com/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-authorization-request-errors
+    """
+    if error == "access_denied":
+        return SignInRefused("you canceled the sign-in at GitHub")
+    return SignInRefused(f"GitHub ended the sign-in ({error if _ERROR.fullmatch(error) else 'unknown'})")
 
 
 def _text(request: AnyRequest, name: str) -> str:
