@@ -27,7 +27,10 @@ class TestServiceKeys:
             await store.store.keys.create(key_id, key_id.encode() * 8, allow_unbound=False)
         assert [k.key_id for k in await store.store.keys.list()] == ["old", "new"]
         await store.store.keys.revoke("old")
-        assert [k.revoked_at is None for k in await store.store.keys.list()] == [False, True]
+        assert [(k.revoked_at is None, k.readable) for k in await store.store.keys.list()] == [
+            (False, True),
+            (True, True),
+        ]
 
     async def test_a_taken_id_is_refused(self, store: UnderTest) -> None:
         """Revoked ones too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from centralbot.adapters.memory.state import State
 from centralbot.domain.challenge import is_due
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.outbox import ActionStatus
-from centralbot.ports.driven.admin import Backlog, ServiceKey
+from centralbot.ports.driven.admin import Backlog, ServiceKey, StoredKey
 
 
 class MemoryServiceKeys:
@@ -30,8 +29,17 @@ class MemoryServiceKeys:
         self._state.keys[key_id] = key
         return key
 
-    async def list(self) -> Sequence[ServiceKey]:
-        return builtins.list(self._state.keys.values())
+    async def list(self) -> Sequence[StoredKey]:
+        return [
+            StoredKey(
+                key_id=key.key_id,
+                allow_unbound=key.allow_unbound,
+                created_at=key.created_at,
+                revoked_at=key.revoked_at,
+                readable=True,
+            )
+            for key in self._state.keys.values()
+        ]
 
     async def revoke(self, key_id: str) -> bool:
         key = await self.find_active(key_id)

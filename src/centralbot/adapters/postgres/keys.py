@@ -13,7 +13,7 @@ from centralbot.adapters.postgres.cipher import Cipher
 from centralbot.adapters.postgres.database import Connection, Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import Unavailable, ValidationError
-from centralbot.ports.driven.admin import ServiceKey
+from centralbot.ports.driven.admin import ServiceKey, StoredKey
 
 CACHE_S = 5.0
 
@@ -49,8 +49,17 @@ class PostgresServiceKeys:
         self._notify()
         return self._key(row)
 
-    async def list(self) -> Sequence[ServiceKey]:
-        return [self._key(row) for row in await self._database.fetch(sql("key_list"))]
+    async def list(self) -> Sequence[StoredKey]:
+        return [
+            StoredKey(
+                key_id=row[0],
+                allow_unbound=row[2],
+                created_at=row[3],
+                revoked_at=row[4],
+                readable=self._open(row[1]) is not None,
+            )
+            for row in await self._database.fetch(sql("key_list"))
+        ]
 
     async def revoke(self, key_id: str) -> bool:
         revoked = bool(await self._database.fetch(sql("key_revoke"), {"key_id": key_id}))
@@ -79,12 +88,18 @@ class PostgresServiceKeys:
         self._cache.clear()
 
     def _key(self, row: Sequence[Any]) -> ServiceKey:
-        try:
-            signing_key = self._cipher.decrypt(bytes(row[1]))
-        except InvalidToken as exc:
+        signing_key = self._open(row[1])
+        if signing_key is None:
             raise Unavailable(
                 f"service key {row[0]!r} cannot be decrypted: CENTRALBOT_SECRET_KEY is not the one it was stored under"
-            ) from exc
+            )
         return ServiceKey(
             key_id=row[0], signing_key=signing_key, allow_unbound=row[2], created_at=row[3], revoked_at=row[4]
         )
+
+    def _open(self, encrypted_key: bytes) -> bytes | None:
+        """The signing key, None under another secret key."""
+        try:
+            return self._cipher.decrypt(bytes(encrypted_key))
+        except InvalidToken:
+            return None

@@ -21,6 +21,7 @@ from centralbot.entrypoints.api.operations import INTERNAL, SIGN_IN
 from centralbot.entrypoints.api.owner_operations import OWNER
 from centralbot.entrypoints.http import MIB, error_body, send_json
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
+from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.ports.driven.admin import Health
 
 log = structlog.get_logger("centralbot.api")
@@ -60,6 +61,11 @@ def build_app(
     ``people`` are the routes of the people's side; there alone does it matter who the client behind a proxy is.
     """
 
+    parts: dict[str, Callable[[], Awaitable[str]]] = {
+        "store": health.check,
+        "secret_key": lambda: check_secret_key(internal.keys),
+    }
+
     @get("/healthz", summary="Alive")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
@@ -70,11 +76,13 @@ def build_app(
         ready = not internal.stopping.is_set()
         if not ready:
             checks["process"] = "stopping"
-        try:
-            checks["store"] = await health.check()
-        except CentralbotError as exc:
-            checks["store"] = exc.message
-            ready = False
+        for name, check in parts.items():
+            try:
+                checks[name] = await check()
+            except CentralbotError as exc:
+                checks[name] = exc.message
+                ready = False
+                break  # the next one asks the same store
         status = {"status": "ready" if ready else "not ready", "checks": checks}
         return Response(status, status_code=200 if ready else 503)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.cli.output import AsJson, as_dict, emit_fields, emit_json, emit_table, fail, note, rfc3339
 from centralbot.entrypoints.cli.running import open_store, run
+
+if TYPE_CHECKING:
+    from centralbot.ports.driven.admin import StoredKey
 
 app = typer.Typer(help="Service keys, with which workers sign.", no_args_is_help=True)
 
@@ -58,23 +62,34 @@ def create(
 
 @app.command("list")
 def list_keys(as_json: AsJson = False) -> None:
-    """All keys, revoked ones included, without their secrets."""
+    """All keys, revoked ones included, without their secrets; readable: not of another CENTRALBOT_SECRET_KEY."""
+    from centralbot.entrypoints.secret_key import check_secret_key
 
     async def work() -> None:
-        async with open_store() as backend:
+        async with open_store(any_secret_key=True) as backend:
             found = await backend.store.keys.list()
-        if as_json:
-            emit_json([as_dict(key, "key_id", "allow_unbound", "created_at", "revoked_at") for key in found])
-            return
-        rows = [
-            (key.key_id, "any" if key.allow_unbound else "with nonce", rfc3339(key.created_at), rfc3339(key.revoked_at))
-            for key in found
-        ]
-        emit_table(
-            ("key id", "signatures", "created", "revoked"), rows, empty="no keys; make one: centralbot keys create"
-        )
+            _show(found, as_json)
+            await check_secret_key(backend.store.keys)
 
     run(work())
+
+
+def _show(keys: Sequence[StoredKey], as_json: bool) -> None:
+    if as_json:
+        emit_json([as_dict(key, "key_id", "allow_unbound", "created_at", "revoked_at", "readable") for key in keys])
+        return
+    rows = [
+        (
+            key.key_id,
+            "any" if key.allow_unbound else "with nonce",
+            rfc3339(key.created_at),
+            rfc3339(key.revoked_at),
+            "yes" if key.readable else "no",
+        )
+        for key in keys
+    ]
+    columns = ("key id", "signatures", "created", "revoked", "readable")
+    emit_table(columns, rows, empty="no keys; make one: centralbot keys create")
 
 
 @app.command("revoke")
@@ -82,7 +97,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson
     """Revoke a key, at once and everywhere."""
 
     async def work() -> bool:
-        async with open_store() as backend:
+        async with open_store(any_secret_key=True) as backend:
             return await backend.store.keys.revoke(key_id)
 
     if not run(work()):

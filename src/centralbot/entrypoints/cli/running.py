@@ -43,8 +43,11 @@ def start_logs(environ: dict[str, str], *, quiet: bool) -> None:
 
 
 @asynccontextmanager
-async def open_store(*, quiet: bool = True) -> AsyncIterator[Backend]:
-    """The store and the use cases over it, for a command."""
+async def open_store(*, quiet: bool = True, any_secret_key: bool = False) -> AsyncIterator[Backend]:
+    """The store and the use cases over it, for a command.
+
+    Raises Unavailable under another secret key than the store's, unless ``any_secret_key``.
+    """
     from centralbot.entrypoints.settings import load_gate_settings, load_outbox_settings, load_store_settings
 
     environ = read_settings()
@@ -52,8 +55,11 @@ async def open_store(*, quiet: bool = True) -> AsyncIterator[Backend]:
     gate, outbox = load_gate_settings(environ), load_outbox_settings(environ)
     store = load_store_settings(environ)
     from centralbot.entrypoints.roots.backend import open_backend
+    from centralbot.entrypoints.secret_key import check_secret_key
 
     async with open_backend(store, gate, outbox, max_connections=4) as backend:
+        if not any_secret_key:
+            await check_secret_key(backend.store.keys)
         gc.set_threshold(GARBAGE)
         yield backend
 

@@ -16,7 +16,8 @@ from centralbot.entrypoints.cli.output import AsJson, emit_json
 from centralbot.entrypoints.cli.running import leave_on_sigterm, open_store, run_server
 
 if TYPE_CHECKING:
-    from centralbot.ports.driving.sweep import Sweep, SweepReport
+    from centralbot.entrypoints.roots.backend import Backend
+    from centralbot.ports.driving.sweep import SweepReport
 
 RETENTION_EVERY_S = 300.0
 LAST_PASS_S = 3.0
@@ -49,16 +50,16 @@ async def _watch(interval_s: float, as_json: bool) -> None:
             retention = time.monotonic() >= forget_at_s
             if retention:
                 forget_at_s = time.monotonic() + RETENTION_EVERY_S
-            await _pass(backend.sweep, stop, retention=retention, as_json=as_json)
+            await _pass(backend, stop, retention=retention, as_json=as_json)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), interval_s)
 
 
-async def _pass(sweeper: Sweep, stop: asyncio.Event, *, retention: bool, as_json: bool) -> None:
+async def _pass(backend: Backend, stop: asyncio.Event, *, retention: bool, as_json: bool) -> None:
     """One pass. A store that cannot answer is logged, and the next pass tries again."""
     import structlog
 
-    work = asyncio.create_task(sweeper.once(retention=retention))
+    work = asyncio.create_task(_checked(backend, retention=retention))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -72,6 +73,14 @@ async def _pass(sweeper: Sweep, stop: asyncio.Event, *, retention: bool, as_json
             raise
     except Unavailable as exc:
         structlog.get_logger("centralbot").warning("sweep.failed", error=exc.message, hint="the next pass tries again")
+
+
+async def _checked(backend: Backend, *, retention: bool) -> SweepReport:
+    """A pass of one that may have been left out when the secret key was changed: its links would be dead."""
+    from centralbot.entrypoints.secret_key import check_secret_key
+
+    await check_secret_key(backend.store.keys)
+    return await backend.sweep.once(retention=retention)
 
 
 def _say(report: SweepReport, as_json: bool) -> None:

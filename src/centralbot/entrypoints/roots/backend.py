@@ -16,6 +16,7 @@ from centralbot.adapters.postgres.cipher import derive
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaStatus, migrate, status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
+from centralbot.domain.errors import Unavailable
 from centralbot.domain.gating import Gate
 from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.signing import gate_token
@@ -23,6 +24,7 @@ from centralbot.entrypoints.api.app import build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
 from centralbot.entrypoints.roots.people import people_routes
+from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.server import Server, make_server, started
 from centralbot.entrypoints.settings import (
     ApiSettings,
@@ -134,6 +136,10 @@ async def serve_api(
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``on_ready`` gets the base URL once it listens."""
     async with open_backend(store, gate, outbox) as backend, people_routes(backend, web) as people:
+        try:
+            await check_secret_key(backend.store.keys)
+        except Unavailable as exc:
+            log.error("api.wrong_secret_key", error=exc.message, hint="/readyz is 503 until then")
         server = api_server(backend, host=api.host, port=api.port, people=people, trusted_proxies=web.trusted_proxies)
         task = asyncio.create_task(server.serve())
         await started(server, task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,15 +14,16 @@ from centralbot.adapters.github.people_app import PeopleSettings, open_people
 from centralbot.adapters.postgres.migrate import status as schema_status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
-from centralbot.domain.errors import CentralbotError
+from centralbot.domain.errors import CentralbotError, Unavailable
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints import settings
 from centralbot.entrypoints.roots.backend import database
 from centralbot.entrypoints.roots.github import open_app
+from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.settings import SettingsError, app_file
 from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
 from centralbot.entrypoints.setup.manifest import EVENTS, PERMISSIONS, WEBHOOK_PATH, is_loopback
-from centralbot.ports.driven.admin import ServiceKey
+from centralbot.ports.driven.admin import ServiceKeys
 from centralbot.ports.driven.github import AppInfo
 
 MAX_SKEW_S = 30.0
@@ -104,26 +105,35 @@ async def _store(environ: Mapping[str, str]) -> AsyncIterator[Check]:
             ) as opened:
                 skew_s = (SystemClock().now() - await opened.health.now()).total_seconds()
                 yield _skew("clock", skew_s, "the store's")
-                keys = [key for key in await opened.keys.list() if key.revoked_at is None]
-                yield _service_keys(keys, environ)
+                yield await _service_keys(opened.keys, environ)
     except CentralbotError as exc:
         yield Check("store", "failed", exc.message)
 
 
-def _service_keys(keys: Sequence[ServiceKey], environ: Mapping[str, str]) -> Check:
-    """Whether there are any, and whether the worker's settings, where they stand here too, are one of them."""
+async def _service_keys(keys: ServiceKeys, environ: Mapping[str, str]) -> Check:
+    """Whether they can be read, and whether the worker's settings, where they stand here too, are one of them."""
+    name = "service keys"
+    try:
+        await check_secret_key(keys)
+        return await _workers_key(name, keys, environ)
+    except Unavailable as exc:
+        return Check(name, "failed", exc.message)
+
+
+async def _workers_key(name: str, keys: ServiceKeys, environ: Mapping[str, str]) -> Check:
+    active = [key for key in await keys.list() if key.revoked_at is None]
     key_id, secret = (environ.get(f"CENTRALBOT_BOT_{name}", "").strip() for name in ("KEY_ID", "SECRET"))
     if not (key_id and secret):
-        hint = f"{len(keys)} active" if keys else "none yet: run 'centralbot keys create'"
-        return Check("service keys", "ok" if keys else "skipped", hint)
-    found = next((key for key in keys if key.key_id == key_id), None)
+        hint = f"{len(active)} active" if active else "none yet: run 'centralbot keys create'"
+        return Check(name, "ok" if active else "skipped", hint)
+    found = await keys.find_active(key_id)
     if found is None:
         hint = "names no active key of this store: see 'centralbot keys list'"
-        return Check("service keys", "failed", f"CENTRALBOT_BOT_KEY_ID {hint}")
+        return Check(name, "failed", f"CENTRALBOT_BOT_KEY_ID {hint}")
     if not hmac.compare_digest(found.signing_key, signing_key(secret)):
         hint = f"is not the secret of key {key_id!r}: set the one shown when it was made, or make a new key"
-        return Check("service keys", "failed", f"CENTRALBOT_BOT_SECRET {hint}")
-    return Check("service keys", "ok", f"{len(keys)} active, the worker's among them")
+        return Check(name, "failed", f"CENTRALBOT_BOT_SECRET {hint}")
+    return Check(name, "ok", f"{len(active)} active, the worker's among them")
 
 
 async def _github(environ: Mapping[str, str]) -> AsyncIterator[Check]:

@@ -13,6 +13,7 @@ from centralbot.adapters.system import SystemClock
 from centralbot.domain.errors import CentralbotError
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.roots.backend import Backend, open_backend
+from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.server import make_server, started
 from centralbot.entrypoints.settings import (
     GateSettings,
@@ -60,6 +61,7 @@ async def register(settings: SetupSettings, first: Wanted, *, on_ready: Callable
         open_backend(settings.store, settings.gate, settings.outbox, max_connections=2) as backend,
         open_registration(api_url=web.api_url, user_agent=f"centralbot/{__version__}", clock=clock) as github,
     ):
+        await check_secret_key(backend.store.keys)
         keeper = _Keeper(settings, backend, github)
         setup = Setup(first=first, web_url=web.web_url, convert=keeper.convert)
         server = make_server(build_app(setup), host="127.0.0.1", port=settings.port, on_stop=setup.stop)

@@ -126,6 +126,17 @@ class ServiceKey:
         return f"ServiceKey(key_id={self.key_id!r})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A service key as the store has it. ``readable``: whether it was written under the secret key of this process."""
+
+    key_id: str
+    allow_unbound: bool
+    created_at: datetime
+    revoked_at: datetime | None
+    readable: bool
+
+
 class ServiceKeys(Protocol):
     """Service keys, encrypted at rest."""
 
@@ -133,8 +144,8 @@ class ServiceKeys(Protocol):
         """Store a new key. Raises ValidationError when the id is taken."""
         ...
 
-    async def list(self) -> Sequence[ServiceKey]:
-        """All keys, revoked ones included, oldest first."""
+    async def list(self) -> Sequence[StoredKey]:
+        """All keys, revoked and unreadable ones included, oldest first."""
         ...
 
     async def revoke(self, key_id: str) -> bool:
@@ -142,7 +153,7 @@ class ServiceKeys(Protocol):
         ...
 
     async def find_active(self, key_id: str) -> ServiceKey | None:
-        """The active key of that id, or None."""
+        """The active key of that id, or None. Raises Unavailable for one that is not readable."""
         ...
 
 
