@@ -88,6 +88,29 @@ def test_settings_come_from_the_env_file_too(bare_cli: Cli) -> None:
     assert (result.code, result.err.startswith("error: CENTRALBOT_API_PORT: ")) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "serve-api", "serve-worker", "sweep", "sweep --watch", "sync", "doctor", "setup", "simulator", "db status",
+        "keys list", "repos list", "whitelist list 1", "actions list", "challenges list",
+        f"replay {__file__} --event ping",
+    ],
+)  # fmt: skip
+def test_a_misspelt_setting_is_warned_of_once(bare_cli: Cli, arguments: str) -> None:
+    """With the nearest name and without its value, however the command ends then."""
+    (bare_cli.directory / ".env").write_text("CENTRALBOT_SECRT_KEY=a-secret-value-misplaced\n")
+    wrong = {
+        "CENTRALBOT_DATABASE_URL": "postgresql://127.0.0.1:9/x",
+        "CENTRALBOT_SECRET_KEY": SECRET_KEY,
+        "CENTRALBOT_GITHUB_API_URL": "http://127.0.0.1:9",
+        "CENTRALBOT_GITHUB_APP_PRIVATE_KEY": "none",
+    }
+    result = bare_cli(*arguments.split(), **wrong)
+    said = [line for line in result.err.splitlines() if "CENTRALBOT_SECRT_KEY" in line]
+    assert (len(said), "did you mean CENTRALBOT_SECRET_KEY?" in said[0]) == (1, True)
+    assert "misplaced" not in result.out + result.err
+
+
 @pytest.mark.parametrize("arguments", ["serve-api", "keys list", "db migrate", "sweep", "sweep --watch"])
 def test_an_unreachable_database_is_one_line(bare_cli: Cli, arguments: str) -> None:
     """With exit code 1: the settings are well-formed."""

@@ -1,5 +1,6 @@
 """Every setting: its default, what it takes, and the one line that a wrong value gets."""
 
+import re
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from centralbot.entrypoints import settings as s
 from centralbot.entrypoints.settings import SettingsError
+from centralbot.entrypoints.settings.names import NAMES
 
 KEY_FORM = (
     serialization.Encoding.PEM,
@@ -252,3 +254,29 @@ def test_a_missing_file_is_fine_and_a_broken_one_is_named(tmp_path: Path) -> Non
     (tmp_path / ".env").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match=r"\.env: cannot be read as UTF-8 text"):
         s.read_environ({}, tmp_path)
+
+
+def test_the_names_that_are_known_are_those_that_are_read() -> None:
+    """README tells all but the two that ``centralbot setup`` writes for itself."""
+    root = Path(__file__).parents[2]
+    name = re.compile(r"(?<![\w*])CENTRALBOT_[A-Z_]*[A-Z]\b")
+    read = {found for file in (root / "src").rglob("*.py") for found in name.findall(file.read_text("utf-8"))}
+    told = set(name.findall((root / "README.md").read_text("utf-8").split("## Settings")[1].split("\n## ")[0]))
+    assert read == NAMES
+    assert NAMES - told == {"CENTRALBOT_GITHUB_APP_SLUG", "CENTRALBOT_GITHUB_WEBHOOK_URL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("CENTRALBOT_SECRT_KEY", "did you mean CENTRALBOT_SECRET_KEY?"),
+        ("CENTRALBOT_GITHUB_PRIVATE_KEY", "did you mean CENTRALBOT_GITHUB_APP_PRIVATE_KEY?"),
+        ("CENTRALBOT_DB_URL", "did you mean CENTRALBOT_DATABASE_URL?"),
+        ("centralbot_api_port", "did you mean CENTRALBOT_API_PORT?"),
+        ("CENTRALBOT_COLOUR", "remove it, or see README, Settings"),
+    ],
+)
+def test_a_name_that_is_no_setting_is_found(name: str, hint: str) -> None:
+    """With the nearest that is one; what is right, of others or of the tests is left alone."""
+    environ = {"CENTRALBOT_SECRET_KEY": "x", "CENTRALBOT_TEST_BROWSER": "x", "PATH": "x", name: "x"}
+    assert list(s.unknown_names(environ)) == [(name, hint)]

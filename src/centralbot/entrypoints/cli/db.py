@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from centralbot.entrypoints.cli.output import AsJson, Progress, emit_fields, emit_json, note
-from centralbot.entrypoints.cli.running import read_settings, start_logs
+from centralbot.entrypoints.cli.running import begin
 
 app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
@@ -17,9 +17,7 @@ def migrate(as_json: AsJson = False) -> None:
     """Bring the schema to what this centralbot needs. Safe at any time, from several processes at once."""
     from centralbot.entrypoints.settings import load_database_settings
 
-    environ = read_settings()
-    start_logs(environ, quiet=True)
-    settings = load_database_settings(environ)
+    settings = load_database_settings(begin())
     from centralbot.entrypoints.roots.backend import migrate_database
 
     progress = Progress()
@@ -39,9 +37,7 @@ def status(as_json: AsJson = False) -> None:
     """Say what the schema is at; exit code 1 when migrations are pending."""
     from centralbot.entrypoints.settings import load_database_settings
 
-    environ = read_settings()
-    start_logs(environ, quiet=True)
-    settings = load_database_settings(environ)
+    settings = load_database_settings(begin())
     from centralbot.entrypoints.roots.backend import schema_status
 
     found = schema_status(settings)

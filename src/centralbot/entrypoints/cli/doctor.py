@@ -7,15 +7,17 @@ from dataclasses import asdict
 import typer
 
 from centralbot.entrypoints.cli.output import AsJson, Progress, emit_json, printable
-from centralbot.entrypoints.cli.running import read_settings, run, start_logs
+from centralbot.entrypoints.cli.running import begin, run
 
 MARKS = {"ok": "ok     ", "failed": "FAILED ", "skipped": "skipped"}
 
 
 def doctor(as_json: AsJson = False) -> None:
     """Check settings, store, schema, clock, GitHub's credentials and permissions; one line each."""
-    environ = read_settings()
-    start_logs({**environ, "CENTRALBOT_LOG_LEVEL": "error", "CENTRALBOT_LOG_FORMAT": "console"}, quiet=True)
+    from centralbot.entrypoints.logs import configure_logging
+
+    environ = begin()
+    configure_logging("console", "error")  # what warns is a check's to say
     from centralbot.entrypoints.roots.doctor import Check, examine
 
     progress = Progress()

@@ -10,7 +10,7 @@ import typer
 
 from centralbot.domain.signing import webhook_signature
 from centralbot.entrypoints.cli.output import AsJson, emit_json, fail, printable
-from centralbot.entrypoints.cli.running import read_settings
+from centralbot.entrypoints.cli.running import begin
 
 TIMEOUT_S = 15.0
 SHOWN = 2000
@@ -26,7 +26,7 @@ def replay(
     """Send a saved payload, signed with CENTRALBOT_GITHUB_WEBHOOK_SECRET, to a running worker."""
     from centralbot.entrypoints.settings import load_webhook_target
 
-    target = load_webhook_target(read_settings())
+    target = load_webhook_target(begin())
     address = _address(url or target.url)
     body = file.read_bytes()
     headers = {

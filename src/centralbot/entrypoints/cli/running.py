@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from centralbot.entrypoints.cli.output import note
+
 if TYPE_CHECKING:
     from centralbot.entrypoints.roots.backend import Backend
 
@@ -21,37 +23,48 @@ GARBAGE = 50_000
 """Objects between two collections. A sweep's rows have no cycles: looking for them is waste."""
 
 
-def read_settings(*, with_app: bool = True) -> dict[str, str]:
-    """The environment over ``.env`` in the working directory over the App of ``centralbot setup``, unless left out.
+def begin(*, quiet: bool = True, with_app: bool = True) -> dict[str, str]:
+    """The settings: the environment over ``.env`` in the working directory over the App of ``centralbot setup``.
 
-    Raises SettingsError.
+    Logs go to stderr from here on; ``quiet`` leaves warnings only, unless CENTRALBOT_LOG_LEVEL says otherwise, and
+    tells a person rather than the log of names that are no settings. ``with_app`` False leaves the App out. Raises
+    SettingsError.
     """
-    from centralbot.entrypoints.settings import read_environ, with_app_file
-
-    environ = read_environ(os.environ, Path.cwd())
-    return with_app_file(environ) if with_app else environ
-
-
-def start_logs(environ: dict[str, str], *, quiet: bool) -> None:
-    """Logs on stderr; ``quiet`` leaves warnings only, unless CENTRALBOT_LOG_LEVEL says otherwise."""
+    from centralbot.entrypoints import settings
     from centralbot.entrypoints.logs import configure_logging
-    from centralbot.entrypoints.settings import load_log_settings
 
-    settings = load_log_settings(environ, terminal=sys.stderr.isatty())
+    environ = settings.read_environ(os.environ, Path.cwd())
+    logs = settings.load_log_settings(environ, terminal=sys.stderr.isatty())
     is_chosen = bool(environ.get("CENTRALBOT_LOG_LEVEL", "").strip())
-    configure_logging(settings.format, "warning" if quiet and not is_chosen else settings.level)
+    configure_logging(logs.format, "warning" if quiet and not is_chosen else logs.level)
+    _warn_of_unknown(environ, quiet=quiet)
+    return settings.with_app_file(environ) if with_app else environ
+
+
+def _warn_of_unknown(environ: dict[str, str], *, quiet: bool) -> None:
+    """Before anything is missed for want of what was misspelt."""
+    import structlog
+
+    from centralbot.entrypoints.settings import unknown_names
+
+    for name, hint in unknown_names(environ):
+        if quiet:
+            note(f"warning: {name} is set, and no setting of that name is known; {hint}")
+        else:
+            structlog.get_logger("centralbot").warning("settings.unknown", name=name, hint=hint)
 
 
 @asynccontextmanager
-async def open_store(*, quiet: bool = True, any_secret_key: bool = False) -> AsyncIterator[Backend]:
-    """The store and the use cases over it, for a command.
+async def open_store(
+    environ: dict[str, str] | None = None, *, quiet: bool = True, any_secret_key: bool = False
+) -> AsyncIterator[Backend]:
+    """The store and the use cases over it, for a command; ``environ`` where it has begun already.
 
     Raises Unavailable under another secret key than the store's, unless ``any_secret_key``.
     """
     from centralbot.entrypoints.settings import load_gate_settings, load_outbox_settings, load_store_settings
 
-    environ = read_settings()
-    start_logs(environ, quiet=quiet)
+    environ = begin(quiet=quiet) if environ is None else environ
     gate, outbox = load_gate_settings(environ), load_outbox_settings(environ)
     store = load_store_settings(environ)
     from centralbot.entrypoints.roots.backend import open_backend

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from centralbot.entrypoints.cli.running import leave_on_sigterm, read_settings, run_server, start_logs
+from centralbot.entrypoints.cli.running import begin, leave_on_sigterm, run_server
 
 
 def serve_api() -> None:
@@ -10,8 +10,7 @@ def serve_api() -> None:
     leave_on_sigterm()
     from centralbot.entrypoints import settings
 
-    environ = read_settings()
-    start_logs(environ, quiet=False)
+    environ = begin(quiet=False)
     gate, outbox = settings.load_gate_settings(environ), settings.load_outbox_settings(environ)
     api, store = settings.load_api_settings(environ), settings.load_store_settings(environ)
     web = settings.load_web_settings(environ)
@@ -25,8 +24,7 @@ def serve_worker() -> None:
     leave_on_sigterm()
     from centralbot.entrypoints import settings
 
-    environ = read_settings()
-    start_logs(environ, quiet=False)
+    environ = begin(quiet=False)
     worker, github = settings.load_worker_settings(environ), settings.load_github_app_settings(environ)
     from centralbot.entrypoints.roots import worker as root
 

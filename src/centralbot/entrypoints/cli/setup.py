@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from centralbot.entrypoints.cli.output import AsJson, emit_json, fail, note, printable
-from centralbot.entrypoints.cli.running import read_settings, run, start_logs
+from centralbot.entrypoints.cli.running import begin, run
 
 STOPPED = 130
 
@@ -37,8 +37,7 @@ def setup(
     from centralbot.entrypoints.setup.app import Made
     from centralbot.entrypoints.setup.manifest import Wanted, default_webhook_url
 
-    environ = read_settings()
-    start_logs(environ, quiet=True)
+    environ = begin()
     web, target = settings.load_web_settings(environ), settings.load_worker_url(environ)
     public = (public_url or web.public_url).rstrip("/")
     first = Wanted(

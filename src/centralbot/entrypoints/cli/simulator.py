@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from centralbot.entrypoints.cli.output import AsJson, emit_json, note
-from centralbot.entrypoints.cli.running import leave_on_sigterm, read_settings, start_logs
+from centralbot.entrypoints.cli.running import begin, leave_on_sigterm
 
 
 def simulator(
@@ -26,8 +26,7 @@ def simulator(
     and client credentials are taken from the same settings where these are set, and made up where not.
     """
     leave_on_sigterm()
-    environ = read_settings(with_app=False)  # its settings are printed: never those of a real App
-    start_logs(environ, quiet=True)
+    environ = begin(with_app=False)  # its settings are printed: never those of a real App
     from centralbot.entrypoints.roots import simulator as root
 
     def on_ready(url: str, settings: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from centralbot.entrypoints.cli.arguments import HIGHEST_ID
 from centralbot.entrypoints.cli.output import AsJson, Progress, emit_fields, emit_json, note
-from centralbot.entrypoints.cli.running import open_store, read_settings, run
+from centralbot.entrypoints.cli.running import begin, open_store, run
 
 
 def sync(
@@ -35,7 +35,7 @@ def sync(
     from centralbot.ports.driving.sync_pull_requests import OpenPullRequestSync
     from centralbot.ports.driving.sync_report import SyncReport
 
-    environ = read_settings()
+    environ = begin()
     github, public_url = load_github_app_settings(environ), load_gate_settings(environ).public_url
     nowhere = leads_nowhere(public_url, github.api_url) if pull_requests else None
     from centralbot.entrypoints.roots.github import open_app
@@ -43,7 +43,7 @@ def sync(
     progress = Progress()
 
     async def work() -> SyncReport:
-        async with open_store() as backend, open_app(github) as app:
+        async with open_store(environ) as backend, open_app(github) as app:
             lost = OpenPullRequestSync(
                 github=app.open_pull_requests, ingest=backend.ingest, default_mode=backend.gate.defaults.mode
             )

@@ -10,6 +10,7 @@ from centralbot.entrypoints.settings.backend import (
     load_outbox_settings,
 )
 from centralbot.entrypoints.settings.logging import LogSettings, load_log_settings
+from centralbot.entrypoints.settings.names import unknown_names
 from centralbot.entrypoints.settings.oauth import OAuthSettings, WebSettings, load_oauth_settings, load_web_settings
 from centralbot.entrypoints.settings.reader import SettingsError, read_environ
 from centralbot.entrypoints.settings.store import (
@@ -54,5 +55,6 @@ __all__ = [
     "load_worker_settings",
     "load_worker_url",
     "read_environ",
+    "unknown_names",
     "with_app_file",
 ]
