@@ -197,6 +197,20 @@ async def test_a_fresh_token_is_given_a_moment(script: Script, clock: ManualCloc
     assert (script.mints, clock.monotonic_s()) == (1, 6.0)
 
 
+async def test_a_write_that_is_sent_again_is_asked_for_again(script: Script) -> None:
+    """The waits for a token may outlast a lease: then nothing more is sent."""
+    script.on(CREATE, said(401, "Bad"))
+
+    def ready() -> None:
+        if script.paths:
+            raise InterruptedError
+
+    async with github(script) as app:
+        with pytest.raises(InterruptedError):
+            await app.comments.create(REF, "one", ready=ready)
+    assert [f"POST {CREATE}"] == script.paths
+
+
 async def test_a_second_401_pauses_the_installation(script: Script, clock: ManualClock) -> None:
     """When the new token is refused as well, it is the installation's trouble, not the action's."""
     script.on(CREATE, said(401, "Bad credentials"))

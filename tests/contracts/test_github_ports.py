@@ -179,6 +179,25 @@ async def test_an_archived_repository_is_read_only(world: World) -> None:
     assert (reasons, (await world.pull_requests.get(ref)).is_open) == (["ARCHIVED"] * 4, True)
 
 
+async def test_what_is_not_ready_any_more_is_not_written(world: World) -> None:
+    """Every write asks before it is sent; what that raises comes through, and nothing has changed."""
+    ref = world.open()
+    comment_id = await world.comments.create(ref, GATE)
+
+    def lost() -> None:
+        raise InterruptedError
+
+    for write in (
+        world.comments.create(ref, GATE, ready=lost),
+        world.comments.update(ref, comment_id, "other", ready=lost),
+        world.pull_requests.close(ref, ready=lost),
+        world.pull_requests.reopen(ref, ready=lost),
+    ):
+        with pytest.raises(InterruptedError):
+            await write
+    assert (world.bodies(ref), (await world.pull_requests.get(ref)).is_open) == ([GATE], True)
+
+
 @pytest.mark.parametrize("token_cached", [True, False])
 async def test_a_suspended_installation_rests_and_comes_back(world: World, token_cached: bool) -> None:
     """SUSPENDED, whether a token was at hand or not; unsuspended it works again."""

@@ -20,6 +20,8 @@ from centralbot.ports.driven.github import (
     GitHubRefused,
     GitHubUnavailable,
     PullRequestRef,
+    Ready,
+    always,
 )
 from centralbot.ports.driven.outbox import ClaimedAction
 from centralbot.ports.driving.execute import Execute, Turn
@@ -186,8 +188,8 @@ async def test_a_merge_in_the_middle_of_a_close_is_not_ours(world: World) -> Non
     turn = world.turn(CLOSE)
 
     class MergedMeanwhile(MemoryGitHub):
-        async def create(self, ref: PullRequestRef, body: str) -> int:
-            comment_id = await world.github.create(ref, body)
+        async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
+            comment_id = await world.github.create(ref, body, ready=ready)
             world.github.merge(ref)
             return comment_id
 
@@ -293,13 +295,27 @@ async def test_the_lease_is_read_again_before_every_write(world: World) -> None:
     turn = world.turn(CLOSE)
 
     class Slow(MemoryGitHub):
-        async def create(self, ref: PullRequestRef, body: str) -> int:
+        async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
+            comment_id = await world.github.create(ref, body, ready=ready)
             world.clock.advance(50)
-            return await world.github.create(ref, body)
+            return comment_id
 
     settlement = await Execute(pull_requests=world.github, comments=Slow(world.clock.now))(turn)
     assert (settlement.outcome, settlement.failure_code) == (Outcome.RETRYABLE_FAILURE, "LEASE_SHORT")
     assert (settlement.comment_id, world.is_open) == (1, True)
+
+
+async def test_the_lease_is_read_after_every_wait(world: World) -> None:
+    """A worker that waited for its turn or for a token until the lease was over posts nothing."""
+
+    class Waits(MemoryGitHub):
+        async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
+            world.clock.advance(50)
+            return await world.github.create(ref, body, ready=ready)
+
+    settlement = await Execute(pull_requests=world.github, comments=Waits(world.clock.now))(world.turn())
+    assert (settlement.outcome, settlement.failure_code) == (Outcome.RELEASED, "LEASE_SHORT")
+    assert world.said == []
 
 
 async def test_an_action_without_a_lease_time_is_executed(world: World) -> None:
@@ -318,9 +334,10 @@ async def test_once_stopping_what_is_begun_is_finished(world: World) -> None:
     """A comment that is out is followed by its close."""
 
     class StopsMeanwhile(MemoryGitHub):
-        async def create(self, ref: PullRequestRef, body: str) -> int:
+        async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
+            comment_id = await world.github.create(ref, body, ready=ready)
             world.stopping = True
-            return await world.github.create(ref, body)
+            return comment_id
 
     execute = Execute(pull_requests=world.github, comments=StopsMeanwhile(world.clock.now))
     settlement = await execute(world.turn(CLOSE))

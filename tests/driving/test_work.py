@@ -12,7 +12,7 @@ from centralbot.adapters.memory.clock import START, ManualClock, SequentialIds
 from centralbot.adapters.memory.github import MemoryGitHub
 from centralbot.domain.errors import ActionNotHeld, Unavailable
 from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
-from centralbot.ports.driven.github import PullRequestRef
+from centralbot.ports.driven.github import PullRequestRef, Ready, always
 from centralbot.ports.driven.outbox import ClaimedAction, ClaimRequest
 from centralbot.ports.driving.execute import Execute
 from centralbot.ports.driving.work import Executor, WorkRules
@@ -139,7 +139,8 @@ class Stuck(MemoryGitHub):
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def create(self, ref: PullRequestRef, body: str) -> int:
+    async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
+        ready()
         self.reached.set()
         await self.go_on.wait()
         return await super().create(ref, body)

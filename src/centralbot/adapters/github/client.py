@@ -20,7 +20,7 @@ from centralbot.adapters.github.shapes import AccessToken, decode
 from centralbot.adapters.github.tokens import InstallationTokens, Refusals, Token
 from centralbot.adapters.github.transport import Transport
 from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driven.github import GitHubError, GitHubRateLimited, GitHubUnavailable
+from centralbot.ports.driven.github import GitHubError, GitHubRateLimited, GitHubUnavailable, Ready, always
 
 APP: Final = 0
 """Stands for the App itself where an installation's id is asked for: pauses and turns to write."""
@@ -67,13 +67,15 @@ class GitHubClient:
         self._pauses.check(APP)
         return await self._with_jwt(APP, request, path or request.path)
 
-    async def as_installation(self, installation_id: int, request: ApiRequest, path: str | None = None) -> ApiResponse:
-        """Send with the installation's token; a write waits for its turn. Raises the port's errors, nothing else."""
+    async def as_installation(
+        self, installation_id: int, request: ApiRequest, path: str | None = None, *, ready: Ready = always
+    ) -> ApiResponse:
+        """Send with the installation's token; a write waits for its turn. Raises as the port says, nothing else."""
         if request.is_write:
             async with self._pacing.turn(installation_id, lambda: self._pauses.check(installation_id)):
-                return await self._located(installation_id, request, path)
+                return await self._located(installation_id, request, path, ready)
         self._pauses.check(installation_id)
-        return await self._located(installation_id, request, path)
+        return await self._located(installation_id, request, path, ready)
 
     async def pages(
         self, send: Callable[[ApiRequest, str | None], Awaitable[ApiResponse]], request: ApiRequest
@@ -95,30 +97,30 @@ class GitHubClient:
         if len(self._stale_names) > _STALE_NAMES_KEPT:
             self._stale_names.popitem(last=False)
 
-    async def _located(self, installation_id: int, request: ApiRequest, path: str | None) -> ApiResponse:
+    async def _located(self, installation_id: int, request: ApiRequest, path: str | None, ready: Ready) -> ApiResponse:
         by_id = request.by_id
         if path is not None or by_id is None or request.repo_id is None or request.path == by_id:
-            return await self._with_token(installation_id, request, path or request.path)
+            return await self._with_token(installation_id, request, path or request.path, ready)
         if request.repo_id in self._stale_names:
-            return await self._with_token(installation_id, request, by_id)
+            return await self._with_token(installation_id, request, by_id, ready)
         try:
-            response = await self._with_token(installation_id, request, request.path)
+            response = await self._with_token(installation_id, request, request.path, ready)
         except GitHubError as error:
             if error.status != 404 or error.reason != "NOT_FOUND":
                 raise
-            response = await self._with_token(installation_id, request, by_id)
+            response = await self._with_token(installation_id, request, by_id, ready)
             self.name_is_stale(request.repo_id)
             return response
         if response.redirected:
             self.name_is_stale(request.repo_id)
         return response
 
-    async def _with_token(self, installation_id: int, request: ApiRequest, path: str) -> ApiResponse:
+    async def _with_token(self, installation_id: int, request: ApiRequest, path: str, ready: Ready) -> ApiResponse:
         refusals = Refusals()
         token = await self._tokens.get(installation_id)
         fresh = token.fresh(self._clock.monotonic_s())
         while True:
-            response = await self._transport.exchange(request, path, f"token {token.value}")
+            response = await self._transport.exchange(request, path, f"token {token.value}", ready)
             if response.ok:
                 self._pauses.succeeded(installation_id)
                 return response

@@ -10,7 +10,7 @@ from centralbot.adapters.github.client import GitHubClient
 from centralbot.adapters.github.identity import BotIdentity, OurIdentity
 from centralbot.adapters.github.shapes import Comment, IdOnly, decode
 from centralbot.domain.comments import marker_line
-from centralbot.ports.driven.github import GitHubRefused, PullRequestRef
+from centralbot.ports.driven.github import GitHubRefused, PullRequestRef, Ready, always
 
 
 class GitHubComments:
@@ -20,9 +20,9 @@ class GitHubComments:
         self._client = client
         self._identity = identity
 
-    async def create(self, ref: PullRequestRef, body: str) -> int:
-        response = await self._client.as_installation(ref.installation_id, operations.create_comment(ref, body))
-        return decode(response, IdOnly).id
+    async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
+        request = operations.create_comment(ref, body)
+        return decode(await self._client.as_installation(ref.installation_id, request, ready=ready), IdOnly).id
 
     async def find_own(self, ref: PullRequestRef, marker: str, *, comment_id: int | None = None) -> int | None:
         us = await self._identity.get(ref.installation_id)
@@ -39,9 +39,10 @@ class GitHubComments:
                         return comment.id
         return None
 
-    async def update(self, ref: PullRequestRef, comment_id: int, body: str) -> bool:
+    async def update(self, ref: PullRequestRef, comment_id: int, body: str, *, ready: Ready = always) -> bool:
+        request = operations.update_comment(ref, comment_id, body)
         try:
-            await self._client.as_installation(ref.installation_id, operations.update_comment(ref, comment_id, body))
+            await self._client.as_installation(ref.installation_id, request, ready=ready)
         except GitHubRefused as refused:
             if refused.status not in {404, 410}:
                 raise

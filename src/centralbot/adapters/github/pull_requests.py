@@ -7,7 +7,7 @@ from dataclasses import replace
 from centralbot.adapters.github import operations
 from centralbot.adapters.github.client import GitHubClient
 from centralbot.adapters.github.shapes import Pull, decode
-from centralbot.ports.driven.github import GitHubRefused, PullRequestRef, PullRequestState
+from centralbot.ports.driven.github import GitHubRefused, PullRequestRef, PullRequestState, Ready, always
 
 
 class GitHubPullRequests:
@@ -24,17 +24,19 @@ class GitHubPullRequests:
             pull = await self._read(replace(ref, repo_full_name=""))
         return pull.to_port()
 
-    async def close(self, ref: PullRequestRef) -> None:
+    async def close(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
+        request = operations.set_pull_state(ref, "closed")
         try:
-            await self._client.as_installation(ref.installation_id, operations.set_pull_state(ref, "closed"))
+            await self._client.as_installation(ref.installation_id, request, ready=ready)
         except GitHubRefused as refused:
             # A pull request merged a moment ago answers 422: what we wanted is so, if by another hand.
             if refused.status != 422 or (await self.get(ref)).is_open:
                 raise
 
-    async def reopen(self, ref: PullRequestRef) -> None:
+    async def reopen(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
+        request = operations.set_pull_state(ref, "open")
         try:
-            await self._client.as_installation(ref.installation_id, operations.set_pull_state(ref, "open"))
+            await self._client.as_installation(ref.installation_id, request, ready=ready)
         except GitHubRefused as refused:
             if refused.status != 422:
                 raise

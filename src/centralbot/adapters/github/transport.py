@@ -18,7 +18,7 @@ from centralbot.adapters.github.protocol import (
     same_origin,
 )
 from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driven.github import GitHubUnavailable
+from centralbot.ports.driven.github import GitHubUnavailable, Ready, always
 
 MAX_HOPS: Final = 3
 
@@ -49,7 +49,7 @@ class Transport:
         self._on_request = on_request
         self.clock_skew_s: float | None = None
 
-    async def exchange(self, request: ApiRequest, path: str, authorization: str) -> ApiResponse:
+    async def exchange(self, request: ApiRequest, path: str, authorization: str, ready: Ready = always) -> ApiResponse:
         """Send ``request`` to ``path`` (or a whole address, for a next page) and return any answer, good or bad.
 
         A redirect is followed with the same method and body; credentials go to GitHub's own host only. Raises
@@ -58,7 +58,7 @@ class Transport:
         url = path if path.startswith(("http://", "https://")) else self._base + path
         try:
             async with self._slots, asyncio.timeout(self._timeout_s):
-                return await self._follow(request, url, authorization)
+                return await self._follow(request, url, authorization, ready)
         except (TimeoutError, httpx.TimeoutException) as error:
             message = f"{request.operation}: GitHub did not answer within {self._timeout_s:g} s"
             raise GitHubUnavailable(message, reason="TIMEOUT") from error
@@ -66,8 +66,9 @@ class Transport:
             message = f"{request.operation}: GitHub could not be reached: {type(error).__name__}"
             raise GitHubUnavailable(message, reason="NETWORK") from error
 
-    async def _follow(self, request: ApiRequest, url: str, authorization: str) -> ApiResponse:
+    async def _follow(self, request: ApiRequest, url: str, authorization: str, ready: Ready) -> ApiResponse:
         for hop in range(MAX_HOPS + 1):
+            ready()
             answer = await self._send(request, url, authorization if same_origin(self._base, url) else None)
             response = ApiResponse(
                 status=answer.status_code, headers=answer.headers, body=answer.content, redirected=hop > 0

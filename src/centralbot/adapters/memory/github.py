@@ -24,8 +24,10 @@ from centralbot.ports.driven.github import (
     InstallationInfo,
     PullRequestRef,
     PullRequestState,
+    Ready,
     RepositoryName,
     WebhookDelivery,
+    always,
 )
 from centralbot.ports.driven.open_pull_requests import OpenPullRequest
 
@@ -48,13 +50,15 @@ class MemoryGitHub(GitHubWorld):
                 closed_at=pull.closed_at,
             )
 
-    async def close(self, ref: PullRequestRef) -> None:
+    async def close(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
+        ready()
         with self.call("close", ref.installation_id):
             pull = self._writable(ref)
             if pull.is_open:
                 pull.is_open, pull.closed_at = False, self.now()
 
-    async def reopen(self, ref: PullRequestRef) -> None:
+    async def reopen(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
+        ready()
         with self.call("reopen", ref.installation_id):
             pull = self._writable(ref)
             if not pull.is_open and (pull.merged or not pull.head_exists):
@@ -74,7 +78,8 @@ class MemoryGitHub(GitHubWorld):
             end = -(-until // PAGE_SIZE) * PAGE_SIZE  # with the whole page that reaches back past ``since``
             return [listed(repo, number, pull) for number, pull in pulls[:end]]
 
-    async def create(self, ref: PullRequestRef, body: str) -> int:
+    async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
+        ready()
         with self.call("create", ref.installation_id):
             pull = self._writable(ref)
             if pull.locked:
@@ -91,7 +96,8 @@ class MemoryGitHub(GitHubWorld):
             ]
             return comment_id if comment_id in ours else next(iter(ours), None)
 
-    async def update(self, ref: PullRequestRef, comment_id: int, body: str) -> bool:
+    async def update(self, ref: PullRequestRef, comment_id: int, body: str, *, ready: Ready = always) -> bool:
+        ready()
         with self.call("update", ref.installation_id):
             pull = self._writable(ref)
             for comment in pull.comments:

@@ -1,17 +1,28 @@
 """GitHub as the worker needs it: pull requests, comments, installations and webhook deliveries.
 
 All of it is addressed by ids. Names are hints: an implementation follows a rename by itself. Every method may raise
-the :class:`GitHubError` branches below and nothing else; each carries GitHub's own words in ``code`` and ``message``.
+the :class:`GitHubError` branches below and, for a write, what its ``ready`` raises, and nothing else; each branch
+carries GitHub's own words in ``code`` and ``message``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol
 
 from centralbot.domain.errors import CentralbotError
+
+Ready = Callable[[], None]
+"""Asked right before a write is sent, after every wait (a turn, a token), and each time that it is sent again.
+
+What it raises ends the call and comes through; nothing is sent then.
+"""
+
+
+def always() -> None:
+    """The :data:`Ready` of who has nothing to say against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +149,11 @@ class PullRequests(Protocol):
         """Ask GitHub for the state now: one request. Raises GitHubRefused with reason NOT_FOUND when it is gone."""
         ...
 
-    async def close(self, ref: PullRequestRef) -> None:
+    async def close(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
         """Close it, sending only ``state``. Closing what is closed already is not an error."""
         ...
 
-    async def reopen(self, ref: PullRequestRef) -> None:
+    async def reopen(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
         """Reopen it. Raises GitHubRefused with reason CANNOT_REOPEN (422: head branch gone, force-pushed)."""
         ...
 
@@ -150,7 +161,7 @@ class PullRequests(Protocol):
 class Comments(Protocol):
     """The bot's own comments on a pull request. A comment of anybody else is never returned nor touched."""
 
-    async def create(self, ref: PullRequestRef, body: str) -> int:
+    async def create(self, ref: PullRequestRef, body: str, *, ready: Ready = always) -> int:
         """Post ``body`` once, without looking: one request. Returns the comment's id."""
         ...
 
@@ -161,7 +172,7 @@ class Comments(Protocol):
         """
         ...
 
-    async def update(self, ref: PullRequestRef, comment_id: int, body: str) -> bool:
+    async def update(self, ref: PullRequestRef, comment_id: int, body: str, *, ready: Ready = always) -> bool:
         """Replace the body of one of our comments. False when it does not exist any more."""
         ...
 

@@ -1,8 +1,9 @@
 """Executes one claimed action on GitHub and says what became of it.
 
-The world is asked before it is changed (design, invariant 8), and every write is preceded by a look at the lease, so
-that a worker that was stopped for a while does nothing on a claim that it has lost. The first attempt of a new marker
-creates its comment without looking; any later one, whose predecessor may have written without telling, looks first.
+The world is asked before it is changed (design, invariant 8), and the last thing before every write is a look at the
+lease, so that a worker that was stopped for a while does nothing on a claim that it has lost. The first attempt of a
+new marker creates its comment without looking; any later one, whose predecessor may have written without telling,
+looks first.
 """
 
 from __future__ import annotations
@@ -153,9 +154,8 @@ class Execute:
                 turn.comment_id = await self._find(turn)
             return ALREADY_CLOSED if turn.comment_id is None else None
         await self._say(turn, turn.action.markdown)
-        turn.before_write()
         try:
-            await self._pull_requests.close(turn.ref)
+            await self._pull_requests.close(turn.ref, ready=turn.before_write)
         except GitHubRefused as exc:
             if exc.status != 422:
                 raise
@@ -176,9 +176,8 @@ class Execute:
             if turn.comment_id is None:
                 await self._create(turn, markdown)
             return
-        turn.before_write()
         try:
-            await self._pull_requests.reopen(turn.ref)
+            await self._pull_requests.reopen(turn.ref, ready=turn.before_write)
         except GitHubRefused as exc:
             if exc.reason != "CANNOT_REOPEN":
                 raise
@@ -190,16 +189,15 @@ class Execute:
         if turn.may_be_said:
             turn.comment_id = await self._find(turn)
             if turn.comment_id is not None:
-                turn.before_write()
                 body = texts.with_marker(markdown, turn.action.marker)
-                if await self._comments.update(turn.ref, turn.comment_id, body):
+                if await self._comments.update(turn.ref, turn.comment_id, body, ready=turn.before_write):
                     return
         await self._create(turn, markdown)
 
     async def _create(self, turn: Turn, markdown: str) -> None:
-        turn.before_write()
         turn.comment_id = None
-        turn.comment_id = await self._comments.create(turn.ref, texts.with_marker(markdown, turn.action.marker))
+        body = texts.with_marker(markdown, turn.action.marker)
+        turn.comment_id = await self._comments.create(turn.ref, body, ready=turn.before_write)
 
     async def _find(self, turn: Turn) -> int | None:
         return await self._comments.find_own(turn.ref, turn.action.marker, comment_id=turn.action.comment_id)
