@@ -25,7 +25,8 @@ def _known(_: Request[Any, Any, Any], exc: CentralbotError) -> Response[Any]:
     return Response(body, status_code=status, media_type=MediaType.JSON, headers=named)
 
 
-def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
+def http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
+    """What Litestar itself raises: no such path, a wrong method, a body that is too large."""
     status = exc.status_code
     code = _CODES.get(status, "VALIDATION_ERROR" if status < 500 else "INTERNAL")
     detail = "there is no such path" if status == 404 else exc.detail
@@ -39,5 +40,5 @@ def _unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[Any
     return Response(body, status_code=500, media_type=MediaType.JSON, headers=NO_STORE)
 
 
-HANDLERS: dict[int | type[Exception], Any] = {CentralbotError: _known, HTTPException: _http, Exception: _unexpected}
+HANDLERS: dict[int | type[Exception], Any] = {CentralbotError: _known, HTTPException: http, Exception: _unexpected}
 """For ``Litestar(exception_handlers=…)``."""

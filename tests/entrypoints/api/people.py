@@ -102,10 +102,10 @@ async def serving_people(dsn: str, *, can_sign_in: bool = True) -> AsyncIterator
         ):
             github.set_role(repo_id, login, role)
         tokens = {login: github.issue(login).access_token for login in ("owner", "reader", "other")}
-        routes = assemble(
+        side = assemble(
             backend, github if can_sign_in else None, github, public_url=PUBLIC_URL, web_url="https://github.example"
         )
-        server = api_server(backend, host="127.0.0.1", port=0, people=routes)
+        server = api_server(backend, host="127.0.0.1", port=0, people=side)
         task = asyncio.create_task(server.serve())
         await started(server, task)
         try:

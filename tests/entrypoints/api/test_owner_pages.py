@@ -309,3 +309,39 @@ async def test_a_sign_in_that_github_took_back_is_told_not_repeated(people: Peop
     people.github.withdraw("owner")
     page = await browser.get("/")
     assert (page.status, "/api/v1/auth/github/start?return_to=%2F" in page.body) == (401, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/repo/999", 404),
+        ("HEAD", "/repo/999", 404),
+        ("GET", "/repos/999/setings", 404),
+        ("GET", "/repos/", 404),
+        ("GET", "/g", 404),
+        ("GET", "/static/0/no.css", 404),
+        ("GET", "/%00/..%2f", 404),
+        ("POST", "/repo/999", 404),
+        ("POST", "/", 405),
+        ("PUT", "/repos/999/settings", 405),
+        ("GET", "/api/v1/repo/999/config", 404),
+        ("POST", "/api/v1/me", 405),
+        ("GET", "/internal/v1/bot-actions/claim", 404),
+        ("GET", "/internal/v2/bot-actions/claim", 405),
+    ],
+)
+async def test_a_mistyped_address_is_a_page_to_a_browser_alone(
+    people: People, method: str, path: str, status: int
+) -> None:
+    """Programs get the envelope, and so does a browser at an address of theirs; the status is the same for both."""
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "cookie": await people.sign_in()}
+    page = await people.call(method, path, by=None, headers=browser)
+    plain = await people.call(method, path, by=None, headers={"accept": "*/*"})
+    kind = "application/json" if path.startswith(("/api/", "/internal/")) else "text/html; charset=utf-8"
+    assert [(page.status, page.headers["content-type"]), (plain.status, plain.headers["content-type"])] == [
+        (status, kind), (status, "application/json"),
+    ]  # fmt: skip
+    if kind != "application/json":
+        assert ("content-security-policy" in page.headers, page.headers["cache-control"]) == (True, "no-store")
+        assert "Sign in" not in page.body
+    assert ("allow" in page.headers) == ("allow" in plain.headers)

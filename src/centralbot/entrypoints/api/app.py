@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -22,6 +23,8 @@ from centralbot.entrypoints.api.owner_operations import OWNER
 from centralbot.entrypoints.http import MIB, error_body, send_json
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
 from centralbot.entrypoints.secret_key import check_secret_key
+from centralbot.entrypoints.web.errors import errors_without_route
+from centralbot.entrypoints.web.render import Pages
 from centralbot.ports.driven.admin import Health
 
 log = structlog.get_logger("centralbot.api")
@@ -31,6 +34,14 @@ OPERATIONS = (*INTERNAL, *SIGN_IN, *OWNER, *GATE)
 
 Handler = Callable[[Any, Any, Any], Awaitable[None]]
 ACTIONS = "/internal/v2/bot-actions/"
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleSide:
+    """What people are served: routes, and pages for where there is none."""
+
+    routes: Sequence[Any]
+    pages: Pages
 
 
 class Application(Litestar):
@@ -54,11 +65,11 @@ class Application(Litestar):
 
 
 def build_app(
-    internal: Internal, health: Health, *, people: Sequence[Any] = (), trusted_proxies: str = "127.0.0.1"
+    internal: Internal, health: Health, *, people: PeopleSide | None = None, trusted_proxies: str = "127.0.0.1"
 ) -> Litestar:
     """The application. Its ports are open already and stay open until it has stopped.
 
-    ``people`` are the routes of the people's side; there alone does it matter who the client behind a proxy is.
+    Only on the people's side does it matter who the client behind a proxy is.
     """
 
     parts: dict[str, Callable[[], Awaitable[str]]] = {
@@ -115,15 +126,16 @@ def build_app(
 
     results = asgi(ACTIONS.rstrip("/"), is_mount=True, copy_scope=False)(result)
     routes = [healthz, readyz, metrics, results, *(_raw(path, handler) for path, handler in hot.items())]
+    theirs = people.routes if people is not None else ()
     app = Application(
-        route_handlers=[*routes, Router(path="/", route_handlers=people, middleware=[behind_proxies])],
+        route_handlers=[*routes, Router(path="/", route_handlers=theirs, middleware=[behind_proxies])],
         openapi_config=OpenAPIConfig(
             title="centralbot",
             version=__version__,
             path="/schema",
             render_plugins=[DescribedPathsPlugin(OPERATIONS, path=["/", "/openapi.json"])],
         ),
-        exception_handlers=failures.HANDLERS,
+        exception_handlers=failures.HANDLERS if people is None else errors_without_route(people.pages),
         request_max_body_size=MIB,
         logging_config=None,
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
@@ -20,10 +19,10 @@ from centralbot.domain.errors import Unavailable
 from centralbot.domain.gating import Gate
 from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.signing import gate_token
-from centralbot.entrypoints.api.app import build_app
+from centralbot.entrypoints.api.app import PeopleSide, build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
-from centralbot.entrypoints.roots.people import people_routes
+from centralbot.entrypoints.roots.people import people_side
 from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.server import Server, make_server, started
 from centralbot.entrypoints.settings import (
@@ -116,9 +115,9 @@ async def open_backend(
 
 
 def api_server(
-    backend: Backend, *, host: str, port: int, people: Sequence[Any] = (), trusted_proxies: str = "127.0.0.1"
+    backend: Backend, *, host: str, port: int, people: PeopleSide | None = None, trusted_proxies: str = "127.0.0.1"
 ) -> Server:
-    """The API over an open backend, ready to serve; ``people`` are the routes of :mod:`.people`."""
+    """The API over an open backend, ready to serve; ``people`` is what :mod:`.people` makes."""
     store = backend.store
     internal = Internal(backend.ingest, store.outbox, store.keys, backend.clock, ApiMetrics())
     app = build_app(internal, store.health, people=people, trusted_proxies=trusted_proxies)
@@ -135,7 +134,7 @@ async def serve_api(
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``on_ready`` gets the base URL once it listens."""
-    async with open_backend(store, gate, outbox) as backend, people_routes(backend, web) as people:
+    async with open_backend(store, gate, outbox) as backend, people_side(backend, web) as people:
         try:
             await check_secret_key(backend.store.keys)
         except Unavailable as exc:

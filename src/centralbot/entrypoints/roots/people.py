@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from centralbot import __version__
 from centralbot.adapters.github.people_app import PeopleSettings, open_people
 from centralbot.adapters.postgres.cipher import Cipher, derive
 from centralbot.adapters.system import SystemIds
+from centralbot.entrypoints.api.app import PeopleSide
 from centralbot.entrypoints.api.owner import owner_routes
 from centralbot.entrypoints.api.signin import sign_in_routes
 from centralbot.entrypoints.roots.verifiers import verifiers
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def people_routes(backend: Backend, web: WebSettings) -> AsyncIterator[list[Any]]:
-    """The routes for :func:`~centralbot.entrypoints.api.app.build_app`; their connections to GitHub end with the block.
+async def people_side(backend: Backend, web: WebSettings) -> AsyncIterator[PeopleSide]:
+    """What people are served; its connections to GitHub end with the block.
 
     Nothing is asked of GitHub before somebody comes.
     """
@@ -57,8 +58,8 @@ def assemble(
     public_url: str,
     web_url: str,
     kinds: Sequence[Verifier] | None = None,
-) -> list[Any]:
-    """The routes over whatever stands for GitHub; ``kinds`` None are the proofs of :mod:`.verifiers`."""
+) -> PeopleSide:
+    """The people's side over whatever stands for GitHub; ``kinds`` None are the proofs of :mod:`.verifiers`."""
     store, ids = backend.store, SystemIds()
     if kinds is None:
         kinds = verifiers(derive(backend.secret_key, "proof-of-work"), store.single_use)
@@ -97,10 +98,11 @@ def assemble(
         clock=backend.clock,
         ids=ids,
     )
-    return [
+    routes = [
         pages.static.route(),
         *sign_in_routes(guard, pages),
         *owner_routes(guard, desks),
         owner_pages(guard, pages, desks, web_url=web_url),
         *gate_routes(guard, pages, keeper, backend.clock),
     ]
+    return PeopleSide(routes, pages)

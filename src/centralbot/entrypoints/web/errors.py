@@ -11,6 +11,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from centralbot.domain.errors import CentralbotError, Unauthenticated
+from centralbot.entrypoints import failures
 from centralbot.entrypoints.http import error_parts, loggable
 from centralbot.entrypoints.web.guard import AnyRequest
 from centralbot.entrypoints.web.render import Pages
@@ -32,6 +33,7 @@ TITLES: Mapping[int, str] = {
 FAILED = "Something went wrong"
 UNEXPECTED = "This is our mistake, not yours; it was logged. Nothing of what you asked for was half done"
 MISSING = "This page does not exist, or no longer. Check the address, or begin at the start page"
+FOR_PROGRAMS = ("/api/", "/internal/")
 
 
 def remember(request: AnyRequest, caller: Caller | None) -> None:
@@ -57,28 +59,55 @@ def page_errors(pages: Pages) -> dict[int | type[Exception], Any]:
                 return pages.redirect(start)
             return pages.page("sign_in_again.html", here=_here(request), status=401, start=start)
         extra = {name.decode(): value.decode() for name, value in headers}
-        return page(request, status, exc.message, extra)
+        return _page(pages, request, status, exc.message, extra)
 
     def http(request: AnyRequest, exc: HTTPException) -> Response[Any]:
-        message = MISSING if exc.status_code == 404 else exc.detail
-        return page(request, exc.status_code, message, dict(exc.headers or {}))
+        return _http(pages, request, exc)
 
     def unexpected(request: AnyRequest, exc: Exception) -> Response[Any]:
         log.error("request.failed", path=loggable(request.url.path), exc_info=exc)
-        return page(request, 500, UNEXPECTED, {})
-
-    def page(request: AnyRequest, status: int, message: str, headers: Mapping[str, str]) -> Response[Any]:
-        return pages.page(
-            "error.html",
-            here=_here(request),
-            caller=_caller(request),
-            status=status,
-            headers=headers,
-            title=TITLES.get(status, FAILED),
-            message=message.strip().rstrip(".") or FAILED,
-        )
+        return _page(pages, request, 500, UNEXPECTED, {})
 
     return {CentralbotError: known, HTTPException: http, Exception: unexpected}
+
+
+def errors_without_route(pages: Pages) -> dict[int | type[Exception], Any]:
+    """For ``exception_handlers=`` of the application, which answers where no route does: browsers get a page.
+
+    Programs get the envelope, and so does whoever looks at their addresses.
+    """
+
+    def http(request: AnyRequest, exc: HTTPException) -> Response[Any]:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if not wants_page or request.url.path.startswith(FOR_PROGRAMS):
+            return failures.http(request, exc)
+        return _http(pages, request, exc, template="error_without_route.html")
+
+    return {**failures.HANDLERS, HTTPException: http}
+
+
+def _http(pages: Pages, request: AnyRequest, exc: HTTPException, template: str = "error.html") -> Response[Any]:
+    message = MISSING if exc.status_code == 404 else exc.detail
+    return _page(pages, request, exc.status_code, message, exc.headers or {}, template)
+
+
+def _page(
+    pages: Pages,
+    request: AnyRequest,
+    status: int,
+    message: str,
+    headers: Mapping[str, str],
+    template: str = "error.html",
+) -> Response[Any]:
+    return pages.page(
+        template,
+        here=_here(request),
+        caller=_caller(request),
+        status=status,
+        headers=headers,
+        title=TITLES.get(status, FAILED),
+        message=message.strip().rstrip(".") or FAILED,
+    )
 
 
 def _caller(request: AnyRequest) -> Caller | None:
