@@ -55,6 +55,19 @@ async def test_a_dead_action_shows_why_and_is_retried(cli: Cli, database: str) -
     assert (again.code, again.out, again.err.count("\n")) == (1, "", 1)
 
 
+async def test_what_was_overtaken_is_reported_and_the_others_are_retried(cli: Cli, database: str) -> None:
+    """A close that no longer stands is one id of several, not the end of the command."""
+    async with open_postgres(database) as store:
+        await store.connect(REPO)
+        challenge = await store.timed_out()
+        (close,) = await store.claim()
+        await store.settle(close, Outcome.FAILED)
+        await store.verify(challenge)
+    missing = uuid4()
+    result = cli("actions", "retry", close.id, missing, "--json")
+    assert (result.code, [one["id"] for one in result.json]) == (1, [str(close.id), str(missing)])
+
+
 async def test_an_action_is_canceled(cli: Cli, database: str) -> None:
     """Once."""
     await challenged(database)

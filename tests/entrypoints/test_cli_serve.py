@@ -49,14 +49,22 @@ def test_the_worker_serves_until_it_is_stopped(bare_cli: Cli) -> None:
     assert (result.code, result.out) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["serve-api", "serve-worker"])
-def test_a_taken_port_is_one_line(cli: Cli, command: str) -> None:
-    """That names the address."""
+@pytest.mark.parametrize(
+    ("command", "chosen_by"),
+    [
+        ("serve-api", "CENTRALBOT_API_HOST or CENTRALBOT_API_PORT"),
+        ("serve-worker", "CENTRALBOT_WORKER_HOST or CENTRALBOT_WORKER_PORT"),
+        ("simulator --port {port}", "--port"),
+        ("setup --no-browser --port {port}", "--port"),
+    ],
+)
+def test_a_taken_port_is_one_line(cli: Cli, command: str, chosen_by: str) -> None:
+    """That names the address and what to change."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         settings = WORKER | {"CENTRALBOT_API_PORT": port, "CENTRALBOT_WORKER_PORT": port}
-        result = cli(command, **settings)
-    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port\n"
+        result = cli(*command.format(port=port).split(), **settings, CENTRALBOT_DATA_DIR=str(cli.directory))
+    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another {chosen_by}\n"
     assert (result.code, result.out, result.err) == (1, "", expected)
 
 

@@ -22,6 +22,15 @@ def test_help_lists_every_command(bare_cli: Cli) -> None:
     assert (result.code, COMMANDS - listed, result.err) == (0, set(), "")
 
 
+@pytest.mark.parametrize("arguments", ["", "db", "keys", "repos", "whitelist", "actions", "challenges", "docs"])
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_no_summary_is_cut(bare_cli: Cli, arguments: str, columns: str) -> None:
+    """On a terminal of any width."""
+    result = bare_cli(*arguments.split(), "--help", COLUMNS=columns)
+    assert (result.code, "..." in result.out.replace("[ARGS]...", "")) == (0, False)
+    assert max(map(len, result.out.splitlines())) <= int(columns)
+
+
 @pytest.mark.parametrize("group", ["db", "keys", "repos", "whitelist", "actions", "challenges", "docs"])
 def test_a_group_alone_shows_its_help_as_wrong_usage(bare_cli: Cli, group: str) -> None:
     """On stderr: nothing was asked for."""

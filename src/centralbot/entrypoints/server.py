@@ -22,9 +22,10 @@ GRACE_S = 8
 class Server(uvicorn.Server):
     """uvicorn that tells the application first, so that long polls end and /readyz says no, before it drains."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None], chosen_by: str) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+        self._chosen_by = chosen_by
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen. Raises OSError, where uvicorn would log and leave the process."""
@@ -37,7 +38,7 @@ class Server(uvicorn.Server):
             number = cause.errno if isinstance(cause, OSError) else None
             why = os.strerror(number) if number is not None and number > 0 else str(cause)
             raise OSError(
-                f"cannot listen on {self.config.host}:{self.config.port}: {why}; choose another port"
+                f"cannot listen on {self.config.host}:{self.config.port}: {why}; choose another {self._chosen_by}"
             ) from exc
         finally:
             log.disabled = False
@@ -60,8 +61,13 @@ class Server(uvicorn.Server):
         return int(listener.getsockname()[1])
 
 
-def make_server(app: Any, *, host: str, port: int, on_stop: Callable[[], None] = lambda: None) -> Server:
-    """A server for ``app``. Stopping takes at most ``GRACE_S`` seconds."""
+def make_server(
+    app: Any, *, host: str, port: int, on_stop: Callable[[], None] = lambda: None, chosen_by: str = "port"
+) -> Server:
+    """A server for ``app``. Stopping takes at most ``GRACE_S`` seconds.
+
+    ``chosen_by``: what to change where it cannot listen.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -78,7 +84,7 @@ def make_server(app: Any, *, host: str, port: int, on_stop: Callable[[], None] =
         backlog=2048,
         ws="none",
     )
-    return Server(config, on_stop)
+    return Server(config, on_stop, chosen_by)
 
 
 async def started(server: Server, task: asyncio.Task[None]) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from centralbot.domain.errors import IllegalTransition, NotFound
+from centralbot.domain.errors import ChallengeNotPending, IllegalTransition, NotFound
 from centralbot.domain.outbox import Action, ActionStatus
 from centralbot.entrypoints.cli.arguments import Limit
 from centralbot.entrypoints.cli.output import AsJson, age, as_dict, emit_json, emit_table, note
@@ -82,7 +82,7 @@ def _each(action_ids: list[UUID], change: Change, as_json: bool) -> None:
             for action_id in action_ids:
                 try:
                     action = await change(backend, action_id)
-                except (NotFound, IllegalTransition) as exc:
+                except (NotFound, IllegalTransition, ChallengeNotPending) as exc:
                     reports.append({"id": action_id, "status": None, "error": exc.message})
                 else:
                     reports.append({"id": action_id, "status": action.status, "error": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from typing import Annotated
@@ -71,14 +72,23 @@ def build() -> typer.Typer:
         ("challenges", challenges.app),
         ("docs", docs.app),
     ):
-        app.add_typer(group, name=name)
+        app.add_typer(group, name=name, short_help=group.info.help)
+        _summarize(group)
     app.command("doctor")(doctor.doctor)
     app.command("setup")(setup.setup)
     app.command("sync")(sync.sync)
     app.command("replay")(replay.replay)
     app.command("demo")(demo.demo)
     app.command("simulator")(simulator.simulator)
+    _summarize(app)
     return app
+
+
+def _summarize(app: typer.Typer) -> None:
+    """Show whole summaries in the list of commands: what is not given as such is cut to one line."""
+    for command in app.registered_commands:
+        summary, *_ = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.short_help = " ".join(summary.split())
 
 
 def main() -> None:

@@ -121,7 +121,8 @@ def api_server(
     store = backend.store
     internal = Internal(backend.ingest, store.outbox, store.keys, backend.clock, ApiMetrics())
     app = build_app(internal, store.health, people=people, trusted_proxies=trusted_proxies)
-    return make_server(app, host=host, port=port, on_stop=internal.stopping.set)
+    chosen_by = "CENTRALBOT_API_HOST or CENTRALBOT_API_PORT"
+    return make_server(app, host=host, port=port, on_stop=internal.stopping.set, chosen_by=chosen_by)
 
 
 async def serve_api(

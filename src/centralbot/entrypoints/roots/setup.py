@@ -64,7 +64,9 @@ async def register(settings: SetupSettings, first: Wanted, *, on_ready: Callable
         await check_secret_key(backend.store.keys)
         keeper = _Keeper(settings, backend, github)
         setup = Setup(first=first, web_url=web.web_url, convert=keeper.convert)
-        server = make_server(build_app(setup), host="127.0.0.1", port=settings.port, on_stop=setup.stop)
+        server = make_server(
+            build_app(setup), host="127.0.0.1", port=settings.port, on_stop=setup.stop, chosen_by="--port"
+        )
         serving = asyncio.create_task(server.serve())
         try:
             await started(server, serving)

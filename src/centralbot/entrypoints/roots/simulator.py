@@ -59,4 +59,4 @@ def serve(simulator: Simulator, *, host: str, port: int, on_ready: Ready) -> Non
     try:
         run(simulator, host, port, ready)
     except OSError as exc:
-        raise OSError(f"cannot listen on {host}:{port}: {exc.strerror}; choose another port") from exc
+        raise OSError(f"cannot listen on {host}:{port}: {exc.strerror}; choose another --port") from exc

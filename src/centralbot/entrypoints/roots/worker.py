@@ -93,7 +93,11 @@ async def open_worker(settings: WorkerSettings, github: GitHubAppSettings) -> As
             clock_skew_s=lambda: app.clock_skew_s,
         )
         server = make_server(
-            build_app(webhook, readiness, metrics), host=settings.host, port=settings.port, on_stop=executor.stop
+            build_app(webhook, readiness, metrics),
+            host=settings.host,
+            port=settings.port,
+            on_stop=executor.stop,
+            chosen_by="CENTRALBOT_WORKER_HOST or CENTRALBOT_WORKER_PORT",
         )
         yield Worker(server, executor, sync)
 
