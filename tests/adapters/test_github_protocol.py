@@ -69,11 +69,12 @@ def a_fault(response: ApiResponse, *, operation: str = COMMENT, hits: int = 0, j
         (COMMENT, an_answer(403, "Unable to comment: the issue is locked"), GitHubRefused, "LOCKED"),
         (COMMENT, an_answer(403, "Repository was archived so is read-only"), GitHubRefused, "ARCHIVED"),
         (COMMENT, an_answer(403, "Resource not accessible by integration"), GitHubRefused, "FORBIDDEN"),
-        (COMMENT, an_answer(403), GitHubRefused, "FORBIDDEN"),
+        (COMMENT, an_answer(403, "Repository access blocked"), GitHubRefused, "FORBIDDEN"),
         (COMMENT, an_answer(404, "Not Found"), GitHubRefused, "NOT_FOUND"),
         (COMMENT, an_answer(410, "Gone"), GitHubRefused, "GONE"),
         (COMMENT, an_answer(422, "Validation Failed"), GitHubRefused, "UNPROCESSABLE"),
-        (COMMENT, an_answer(451), GitHubRefused, "HTTP_451"),
+        (COMMENT, an_answer(422, "Validation Failed: was submitted too quickly"), GitHubRateLimited, "RATE_LIMITED"),
+        (COMMENT, an_answer(451, "DMCA takedown"), GitHubRefused, "HTTP_451"),
     ],
 )
 def test_every_refusal_has_its_branch(
@@ -82,6 +83,16 @@ def test_every_refusal_has_its_branch(
     """Each answer that GitHub is known to give becomes the one error that says what to do about it."""
     error = a_fault(response, operation=operation)
     assert (branch, reason, response.status) == (type(error), error.reason, error.status)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 407, 410, 422, 451])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Blocked by your proxy</html>", b"[]", b"{}", b'{"message": ""}', b"\xff"]
+)
+def test_a_refusal_that_is_not_in_githubs_words_is_not_its_last_word(status: int, body: bytes) -> None:
+    """Something in between gave it: a proxy's page must not be the end of an action."""
+    error = a_fault(ApiResponse(status=status, headers={}, body=body))
+    assert (GitHubUnavailable, f"HTTP_{status}", status) == (type(error), error.reason, error.status)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +170,12 @@ def test_a_message_carries_details_and_no_token() -> None:
         {"message": "Validation Failed", "errors": [{"message": "branch gone"}, "ghs_" + "a1B2" * 10]}
     )
     assert error_message(422, body) == "Validation Failed: branch gone; [token]"
+
+
+@pytest.mark.parametrize("errors", ["gone", {"x": 1}, [1], [None], 7, None])
+def test_details_in_another_form_do_not_hide_the_message(errors: object) -> None:
+    """What is documented of them is not all that is sent."""
+    assert error_message(422, msgspec.json.encode({"message": "No", "errors": errors})) == "No"
 
 
 def test_a_deep_body_is_only_a_status() -> None:

@@ -6,11 +6,12 @@ and suspended answers are as people met them (renovatebot/renovate#6215, r-unive
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Final
 
 from centralbot.adapters.github.limits import is_rate_limited, pause_s
-from centralbot.adapters.github.protocol import ApiResponse, error_message
+from centralbot.adapters.github.protocol import ApiResponse, said_by_github
 from centralbot.ports.driven.github import (
     GitHubError,
     GitHubInstallationUnavailable,
@@ -25,29 +26,30 @@ MINT: Final = "apps/create-installation-access-token"
 INSTALLATION_PAUSE_S: Final = 300.0
 """How long an installation that refuses us rests. An unsuspend event ends the wait earlier."""
 
-_FORBIDDEN: Final = (("locked", "LOCKED"), ("archived", "ARCHIVED"))
+_FORBIDDEN: Final = ((re.compile(r"\blocked\b"), "LOCKED"), (re.compile(r"\barchived\b"), "ARCHIVED"))
 _REFUSED: Final = {404: "NOT_FOUND", 410: "GONE", 422: "UNPROCESSABLE"}
 _TRANSIENT: Final = frozenset({408, 409, 425})
 
 
 def classify(operation: str, response: ApiResponse, *, now: datetime, hits: int, jitter: float) -> GitHubError:
-    """The error that stands for an answer other than 2xx.
+    """The error that stands for an answer other than 2xx. One that is not GitHub's own may be another the next time.
 
     ``operation`` is the OpenAPI operation id, ``hits`` the rate limits met in a row before, ``jitter`` in [0, 1).
     """
     status = response.status
-    message = error_message(status, response.body)
+    said = said_by_github(response.body)
+    message = said or f"HTTP {status}"
     if is_rate_limited(status, response.headers, message):
         quiet_s = pause_s(response.headers, now=now, hits=hits, jitter=jitter)
         return GitHubRateLimited(message, pause_s=quiet_s, reason="RATE_LIMITED", status=status)
     if (reason := _installation_reason(operation, status, message)) is not None:
         return GitHubInstallationUnavailable(message, pause_s=INSTALLATION_PAUSE_S, reason=reason, status=status)
+    if status >= 500 or status < 400 or status in _TRANSIENT or said is None:
+        return GitHubUnavailable(message, reason=f"HTTP_{status}", status=status)
     if status == 403:
         words = message.lower()
-        reason = next((reason for word, reason in _FORBIDDEN if word in words), "FORBIDDEN")
+        reason = next((reason for word, reason in _FORBIDDEN if word.search(words)), "FORBIDDEN")
         return GitHubRefused(message, reason=reason, status=status)
-    if status >= 500 or status < 400 or status in _TRANSIENT:
-        return GitHubUnavailable(message, reason=f"HTTP_{status}", status=status)
     return GitHubRefused(message, reason=_REFUSED.get(status, f"HTTP_{status}"), status=status)
 
 

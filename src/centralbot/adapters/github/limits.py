@@ -27,6 +27,8 @@ SPREAD_S: Final = 10.0
 """Most that chance adds, so that replicas and installations do not all come back in the same second."""
 
 _WORDS: Final = ("rate limit", "abuse detection")
+_TOO_QUICKLY: Final = "submitted too quickly"
+"""How content that came too fast is refused as "Validation Failed", not in the documentation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,9 @@ class RateLimit:
 
 
 def is_rate_limited(status: int, headers: Mapping[str, str], message: str) -> bool:
-    """Whether a refusal is a rate limit: 429, or a 403 that says so in its headers or its words."""
+    """Whether a refusal is a rate limit: 429, or a 403 that says so in its headers or its words, or such a 422."""
+    if status == 422:
+        return _TOO_QUICKLY in message.lower()
     if status != 403:
         return status == 429
     told = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"

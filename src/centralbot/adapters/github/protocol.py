@@ -48,7 +48,7 @@ class _ErrorDetail(msgspec.Struct):
 
 class _ErrorBody(msgspec.Struct):
     message: str = ""
-    errors: list[_ErrorDetail | str] = []
+    errors: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 def request_headers(*, authorization: str | None, user_agent: str) -> dict[str, str]:
@@ -110,13 +110,28 @@ def clock_skew_s(headers: Mapping[str, str], now: datetime) -> float | None:
     return None if date is None else (now - date).total_seconds()
 
 
-def error_message(status: int, body: bytes) -> str:
-    """GitHub's own words on one short line: no control characters, nothing that looks like a token."""
+def said_by_github(body: bytes) -> str | None:
+    """GitHub's own words on one short line: no control characters, nothing that looks like a token.
+
+    None where a refusal is not in GitHub's form: a proxy's page, an empty body.
+    """
     try:
         answer = msgspec.json.decode(body, type=_ErrorBody)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return f"HTTP {status}"
-    details = [d if isinstance(d, str) else d.message or "" for d in answer.errors]
-    text = ": ".join(part for part in (answer.message, "; ".join(d for d in details if d)) if part)
-    clean = _TOKEN.sub("[token]", _CONTROL.sub(" ", text)).strip()
-    return clean[:MAX_MESSAGE_CHARS] or f"HTTP {status}"
+        return None
+    text = ": ".join(part for part in (answer.message, "; ".join(_details(answer.errors))) if part)
+    return _TOKEN.sub("[token]", _CONTROL.sub(" ", text)).strip()[:MAX_MESSAGE_CHARS] or None
+
+
+def error_message(status: int, body: bytes) -> str:
+    """GitHub's own words, or the status where it has none."""
+    return said_by_github(body) or f"HTTP {status}"
+
+
+def _details(errors: msgspec.Raw) -> list[str]:
+    """GitHub's description knows two forms, and more are met."""
+    try:
+        details = msgspec.json.decode(errors, type=list[_ErrorDetail | str])
+    except (msgspec.MsgspecError, RecursionError):
+        return []
+    return [text for detail in details if (text := detail if isinstance(detail, str) else detail.message)]
