@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.entrypoints.commands import SCRIPT, SECRET_KEY, Cli
 
@@ -146,6 +147,38 @@ def test_a_repository_that_nobody_knows_is_named(cli: Cli) -> None:
     assert (shown.code, shown.err.count("\n")) == (1, 1)
     assert (nameless.code, "--full-name" in nameless.err) == (2, True)
     assert cli("repos", "list", "--json").json == []
+
+
+@pytest.mark.parametrize("arguments", ["repos set 5 --mode shadow", "whitelist add 5 1001 alice"])
+def test_what_is_set_for_a_repository_that_nobody_knows_says_so(cli: Cli, arguments: str) -> None:
+    """It may be set before the App is installed; an id may also be mistyped."""
+    early = cli(*arguments.split(), "--json")
+    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/repo")
+    known = cli(*arguments.split(), "--json")
+    assert (early.code, early.json["repo_id"], early.err.count("\n")) == (0, 5, 1)
+    assert early.err.startswith("note: repository 5 is in no installation ")
+    assert (known.code, known.err) == (0, "")
+
+
+def test_a_repository_that_is_known_is_meant_by_its_name(cli: Cli) -> None:
+    """In any case, as on GitHub; an unknown name fails with the way to its id."""
+    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/repo")
+    assert cli("repos", "set", "Org/Repo", "--mode", "shadow", "--json").json["repo_id"] == 5
+    assert cli("repos", "show", "org/repo", "--json").json["config"]["mode"] == "shadow"
+    assert cli("whitelist", "add", "org/repo", 1001, "alice", "--json").json["repo_id"] == 5
+    assert [entry["github_login"] for entry in cli("whitelist", "list", "org/repo", "--json").json] == ["alice"]
+    assert cli("whitelist", "remove", "org/repo", 1001).out == "1001 is off the whitelist of repository 5\n"
+    unknown = cli("repos", "set", "org/other", "--mode", "enforce")
+    assert (unknown.code, unknown.out, unknown.err.count("\n")) == (1, "", 1)
+    assert "gh api repos/org/other --jq .id" in unknown.err
+
+
+def test_of_two_repositories_of_one_name_neither_is_guessed(cli: Cli) -> None:
+    """Their ids are told."""
+    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/repo")
+    cli("repos", "set", 6, "--installation-id", 7, "--full-name", "org/repo")
+    both = cli("repos", "show", "org/repo")
+    assert (both.code, both.err.endswith("give the id of one: 5, 6\n")) == (1, True)
 
 
 def test_names_from_outside_cannot_forge_output(cli: Cli) -> None:

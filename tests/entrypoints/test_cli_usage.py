@@ -46,6 +46,8 @@ def test_a_group_alone_shows_its_help_as_wrong_usage(bare_cli: Cli, group: str) 
         ("keys create --key-id ü", "--key-id"),
         ("repos show 0", "REPO_ID"),
         ("repos show 9223372036854775808", "REPO_ID"),
+        ("repos show acme", "REPO_ID"),
+        ("repos show acme/widget/more", "REPO_ID"),
         ("repos set 1 --mode strict", "--mode"),
         ("repos set 1 --window-s 0", "--window-s"),
         ("repos set 1 --verification magic", "--verification"),

@@ -8,6 +8,5 @@ import typer
 
 HIGHEST_ID = 2**63 - 1
 
-RepoId = Annotated[int, typer.Argument(min=1, max=HIGHEST_ID, metavar="REPO_ID", help="GitHub's repository id.")]
 UserId = Annotated[int, typer.Argument(min=1, max=HIGHEST_ID, metavar="USER_ID", help="GitHub's user id.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]

@@ -19,8 +19,9 @@ from centralbot.domain.policy import (
     RepoConfig,
     VerificationKind,
 )
-from centralbot.entrypoints.cli.arguments import HIGHEST_ID, RepoId
+from centralbot.entrypoints.cli.arguments import HIGHEST_ID
 from centralbot.entrypoints.cli.output import AsJson, emit_fields, emit_json, emit_table
+from centralbot.entrypoints.cli.repository import Repository, note_unknown, repo_id_of
 from centralbot.entrypoints.cli.running import open_store, operator, run
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ app = typer.Typer(help="Repositories and their configuration.", no_args_is_help=
 
 @app.command("set")
 def set_repo(
-    repo_id: RepoId,
+    repository: Repository,
     installation_id: Annotated[
         int | None, typer.Option(min=1, max=HIGHEST_ID, help="Record that it is in this installation.")
     ] = None,
@@ -90,13 +91,16 @@ def set_repo(
     async def work() -> None:
         async with open_store() as backend:
             repositories, defaults = backend.store.repositories, backend.gate.defaults
+            repo_id = await repo_id_of(repositories, repository)
             known = await repositories.get(repo_id)
             if installation_id is not None or full_name is not None:
                 await _connect(repositories, repo_id, known, installation_id, full_name)
             if changes:
                 config = defaults if known is None or known.config is None else known.config
                 await repositories.configure(repo_id, replace(config, **changes), actor=operator())
-            _print(await _get(repositories, repo_id), defaults, as_json)
+            record = await _get(repositories, repo_id)
+        _print(record, defaults, as_json)
+        note_unknown(repo_id, record)
 
     run(work())
 
@@ -135,12 +139,14 @@ async def _connect(
 
 
 @app.command("show")
-def show(repo_id: RepoId, as_json: AsJson = False) -> None:
+def show(repository: Repository, as_json: AsJson = False) -> None:
     """One repository with its configuration."""
 
     async def work() -> None:
         async with open_store() as backend:
-            _print(await _get(backend.store.repositories, repo_id), backend.gate.defaults, as_json)
+            repositories = backend.store.repositories
+            record = await _get(repositories, await repo_id_of(repositories, repository))
+            _print(record, backend.gate.defaults, as_json)
 
     run(work())
 

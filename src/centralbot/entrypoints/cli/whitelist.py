@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from centralbot.domain.events import Actor
-from centralbot.entrypoints.cli.arguments import RepoId, UserId
+from centralbot.entrypoints.cli.arguments import UserId
 from centralbot.entrypoints.cli.output import AsJson, emit_json, emit_table, fail, rfc3339
+from centralbot.entrypoints.cli.repository import Repository, note_unknown, repo_id_of
 from centralbot.entrypoints.cli.running import open_store, operator, run
+
+if TYPE_CHECKING:
+    from centralbot.ports.driven.admin import RepositoryRecord
 
 app = typer.Typer(help="Whom a repository lets through.", no_args_is_help=True)
 
@@ -23,33 +27,38 @@ def _login(value: str) -> str:
 
 @app.command("add")
 def add(
-    repo_id: RepoId,
+    repository: Repository,
     user_id: UserId,
     login: Annotated[str, typer.Argument(metavar="LOGIN", callback=_login, help="For display; the id counts.")],
     as_json: AsJson = False,
 ) -> None:
     """Let somebody through."""
 
-    async def work() -> None:
+    async def work() -> tuple[int, RepositoryRecord | None]:
         async with open_store() as backend:
+            repo_id = await repo_id_of(backend.store.repositories, repository)
             await backend.store.whitelist.add(repo_id, Actor(id=user_id, login=login), actor=operator())
+            return repo_id, await backend.store.repositories.get(repo_id)
 
-    run(work())
+    repo_id, record = run(work())
     if as_json:
         emit_json({"repo_id": repo_id, "github_user_id": user_id, "github_login": login})
     else:
         print(f"{login} ({user_id}) is on the whitelist of repository {repo_id}")
+    note_unknown(repo_id, record)
 
 
 @app.command("remove")
-def remove(repo_id: RepoId, user_id: UserId, as_json: AsJson = False) -> None:
+def remove(repository: Repository, user_id: UserId, as_json: AsJson = False) -> None:
     """Let somebody through no longer."""
 
-    async def work() -> bool:
+    async def work() -> tuple[int, bool]:
         async with open_store() as backend:
-            return await backend.store.whitelist.remove(repo_id, user_id, actor=operator())
+            repo_id = await repo_id_of(backend.store.repositories, repository)
+            return repo_id, await backend.store.whitelist.remove(repo_id, user_id, actor=operator())
 
-    if not run(work()):
+    repo_id, removed = run(work())
+    if not removed:
         fail(f"user {user_id} is not on the whitelist of repository {repo_id}; 'centralbot whitelist list' shows it")
     if as_json:
         emit_json({"repo_id": repo_id, "github_user_id": user_id, "removed": True})
@@ -58,11 +67,12 @@ def remove(repo_id: RepoId, user_id: UserId, as_json: AsJson = False) -> None:
 
 
 @app.command("list")
-def list_entries(repo_id: RepoId, as_json: AsJson = False) -> None:
+def list_entries(repository: Repository, as_json: AsJson = False) -> None:
     """Everybody on a repository's whitelist."""
 
     async def work() -> None:
         async with open_store() as backend:
+            repo_id = await repo_id_of(backend.store.repositories, repository)
             found = await backend.store.whitelist.entries(repo_id)
         if as_json:
             emit_json(
