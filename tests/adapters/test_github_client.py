@@ -102,7 +102,8 @@ def script(clock: ManualClock) -> Script:
 async def test_a_comment_is_one_request(script: Script) -> None:
     """Beyond the token, posting, reading and closing cost one request each, and only ``state`` is sent to close."""
     script.on(CREATE, httpx.Response(201, json={"id": 5}))
-    script.on("/repos/org/repo/pulls/42", httpx.Response(200, json=PULL))
+    closed = httpx.Response(200, json={**PULL, "state": "closed"})
+    script.on("/repos/org/repo/pulls/42", httpx.Response(200, json=PULL), closed)
     async with github(script) as app:
         assert await app.comments.create(REF, "hello") == 5
         await app.pull_requests.get(REF)
@@ -134,16 +135,65 @@ async def test_a_rename_is_followed_with_method_body_and_token(script: Script, s
     assert (followed.content, followed.headers.get("authorization")) == (b'{"body":"hello"}', "token t1")
 
 
-async def test_a_redirect_to_another_host_gets_no_token(script: Script) -> None:
-    """Credentials stay at GitHub's own host."""
-    script.on(CREATE, httpx.Response(307, headers={"location": "https://evil.example/steal"}))
-    script.on("/steal", said(404, "Not Found"))
-    script.on("/repositories/999/issues/42/comments", said(404, "Not Found"))
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil.example/x", "http://api.github.com/x", "https://api.github.com:8443/x", "//evil.example/x",
+     "https://me:pw@api.github.com/x", "http://h:99999/", "http://xn--/", "http://.../", "http://[::1"],
+)  # fmt: skip
+async def test_no_other_server_is_asked_or_believed(script: Script, status: int, elsewhere: str) -> None:
+    """Its 200 would be a comment that is not there, and a pull request closed that is open."""
+    pull = "/repos/org/repo/pulls/42"
+    for path in (CREATE, pull):
+        script.on(path, httpx.Response(status, headers={"location": elsewhere}))
     async with github(script) as app:
-        with pytest.raises(GitHubRefused):
-            await app.comments.create(REF, "hello")
-    stolen = [request for request in script.sent if request.url.host == "evil.example"]
-    assert [request.headers.get("authorization") for request in stolen] == [None]
+        for call in (app.comments.create(REF, "hello"), app.pull_requests.get(REF), app.pull_requests.close(REF)):
+            with pytest.raises(GitHubUnavailable) as error:
+                await call
+            assert error.value.reason in ("REDIRECT", "NETWORK")
+    assert [f"POST {CREATE}", f"GET {pull}", f"PATCH {pull}"] == script.paths
+
+
+async def test_a_next_page_at_another_server_is_not_read(script: Script) -> None:
+    """What it lists would be ours to rewrite, and to count."""
+    link = {"link": '<https://evil.example/x?page=2>; rel="next"'}
+    script.on(f"{CREATE}?per_page=100", httpx.Response(200, json=[], headers=link))
+    script.on("/app", httpx.Response(200, json={"id": 9}))
+    async with github(script) as app:
+        with pytest.raises(GitHubUnavailable) as error:
+            await app.comments.find_own(REF, "m")
+    assert (error.value.reason, "CENTRALBOT_GITHUB_API_URL" in error.value.message) == ("REDIRECT", True)
+    assert {request.url.host for request in script.sent} == {"api.github.com"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>Please log in</html>"),
+        httpx.Response(200, json={}),
+        httpx.Response(204),
+    ],
+)
+async def test_a_write_is_done_when_github_says_so(script: Script, answer: httpx.Response) -> None:
+    """Another page's 200 is none: whether it was done is unknown then."""
+    pull, comment = "/repos/org/repo/pulls/42", "/repos/org/repo/issues/comments/5"
+    script.on(pull, answer)
+    script.on(comment, answer)
+    async with github(script) as app:
+        for call in (app.pull_requests.close(REF), app.pull_requests.reopen(REF), app.comments.update(REF, 5, "hello")):
+            with pytest.raises(GitHubUnavailable) as error:
+                await call
+            assert error.value.reason == "BAD_ANSWER"
+
+
+async def test_a_pull_request_in_another_state_than_asked_for_is_not_done(script: Script) -> None:
+    """GitHub's 200 says what became of it."""
+    script.on("/repos/org/repo/pulls/42", httpx.Response(200, json=PULL))
+    async with github(script) as app:
+        await app.pull_requests.reopen(REF)
+        with pytest.raises(GitHubUnavailable) as error:
+            await app.pull_requests.close(REF)
+    assert error.value.reason == "BAD_ANSWER"
 
 
 async def test_a_redirect_loop_ends(script: Script) -> None:

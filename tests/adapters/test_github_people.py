@@ -116,6 +116,7 @@ async def test_what_they_cannot_see_gives_no_role(status: int) -> None:
         (always(418), 1),
         (always(302, None, location="https://elsewhere.example/repos/o/r"), 1),
         (always(302, None, location="/repos/o/r"), 1),
+        (always(302, None, location="http://xn--/"), 1),
     ],
 )
 async def test_what_says_nothing_of_rights_is_unavailable(answer: Answer, retry_after_s: int) -> None:

@@ -192,10 +192,11 @@ def test_a_deep_body_is_only_a_status() -> None:
         ("https://api.github.com.evil.example/x", False),
         ("https://evil.example/api.github.com", False),
         ("https://api.github.com:8443/x", False),
+        ("https://me@api.github.com/x", False),
         ("https://[bad/x", False),
     ],
 )
-def test_credentials_stay_with_their_origin(other: str, expected: bool) -> None:
+def test_what_is_asked_stays_with_its_origin(other: str, expected: bool) -> None:
     """Scheme, host and port must all be GitHub's."""
     assert expected == same_origin("https://api.github.com", other)
 

@@ -42,11 +42,12 @@ class GitHubComments:
     async def update(self, ref: PullRequestRef, comment_id: int, body: str, *, ready: Ready = always) -> bool:
         request = operations.update_comment(ref, comment_id, body)
         try:
-            await self._client.as_installation(ref.installation_id, request, ready=ready)
+            response = await self._client.as_installation(ref.installation_id, request, ready=ready)
         except GitHubRefused as refused:
             if refused.status not in {404, 410}:
                 raise
             return False
+        decode(response, IdOnly)  # a 200 of something else than GitHub is no success
         return True
 
     async def _get(self, ref: PullRequestRef, comment_id: int) -> Comment | None:

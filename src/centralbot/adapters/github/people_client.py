@@ -86,7 +86,7 @@ class PeopleClient:
                 )
         except (TimeoutError, httpx.TimeoutException):
             raise Unavailable(f"GitHub did not answer within {self._timeout_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:  # holds the request, and with it the token
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # holds the request, and with it the token
             raise Unavailable(f"GitHub could not be reached: {type(error).__name__}") from None
         response = ApiResponse(status=answer.status_code, headers=answer.headers, body=answer.content)
         self._refuse_unavailable(response)

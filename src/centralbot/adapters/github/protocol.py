@@ -83,16 +83,17 @@ def redirect_target(url: str, response: ApiResponse) -> str | None:
 
 
 def same_origin(url: str, other: str) -> bool:
-    """Whether credentials for ``url`` may go to ``other``: same scheme, host and port."""
+    """Whether ``other`` is of the server of ``url``: same scheme, host and port, and no user of its own."""
     try:
         return _origin(url) == _origin(other)
     except ValueError:
         return False
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _origin(url: str) -> tuple[str, str | None, str | None, int | None]:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.username, parts.hostname, port
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:

@@ -7,7 +7,14 @@ from dataclasses import replace
 from centralbot.adapters.github import operations
 from centralbot.adapters.github.client import GitHubClient
 from centralbot.adapters.github.shapes import Pull, decode
-from centralbot.ports.driven.github import GitHubRefused, PullRequestRef, PullRequestState, Ready, always
+from centralbot.ports.driven.github import (
+    GitHubRefused,
+    GitHubUnavailable,
+    PullRequestRef,
+    PullRequestState,
+    Ready,
+    always,
+)
 
 
 class GitHubPullRequests:
@@ -25,22 +32,27 @@ class GitHubPullRequests:
         return pull.to_port()
 
     async def close(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
-        request = operations.set_pull_state(ref, "closed")
         try:
-            await self._client.as_installation(ref.installation_id, request, ready=ready)
+            await self._set_state(ref, "closed", ready)
         except GitHubRefused as refused:
             # A pull request merged a moment ago answers 422: what we wanted is so, if by another hand.
             if refused.status != 422 or (await self.get(ref)).is_open:
                 raise
 
     async def reopen(self, ref: PullRequestRef, *, ready: Ready = always) -> None:
-        request = operations.set_pull_state(ref, "open")
         try:
-            await self._client.as_installation(ref.installation_id, request, ready=ready)
+            await self._set_state(ref, "open", ready)
         except GitHubRefused as refused:
             if refused.status != 422:
                 raise
             raise GitHubRefused(refused.message, reason="CANNOT_REOPEN", status=422) from refused
+
+    async def _set_state(self, ref: PullRequestRef, state: str, ready: Ready) -> None:
+        request = operations.set_pull_state(ref, state)
+        answer = await self._client.as_installation(ref.installation_id, request, ready=ready)
+        if decode(answer, Pull).state != state:
+            message = f"GitHub answers HTTP {answer.status}, but the pull request is not {state}"
+            raise GitHubUnavailable(message, reason="BAD_ANSWER", status=answer.status)
 
     async def _read(self, ref: PullRequestRef) -> Pull:
         return decode(await self._client.as_installation(ref.installation_id, operations.get_pull(ref)), Pull)

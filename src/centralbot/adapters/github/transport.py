@@ -52,8 +52,8 @@ class Transport:
     async def exchange(self, request: ApiRequest, path: str, authorization: str, ready: Ready = always) -> ApiResponse:
         """Send ``request`` to ``path`` (or a whole address, for a next page) and return any answer, good or bad.
 
-        A redirect is followed with the same method and body; credentials go to GitHub's own host only. Raises
-        GitHubUnavailable with reason NETWORK, TIMEOUT or REDIRECT; whether a write took effect is then unknown.
+        A redirect is followed with the same method and body, but to no other server: its 2xx would pass for GitHub's.
+        Raises GitHubUnavailable with reason NETWORK, TIMEOUT or REDIRECT; whether a write took effect is then unknown.
         """
         url = path if path.startswith(("http://", "https://")) else self._base + path
         try:
@@ -62,14 +62,19 @@ class Transport:
         except (TimeoutError, httpx.TimeoutException) as error:
             message = f"{request.operation}: GitHub did not answer within {self._timeout_s:g} s"
             raise GitHubUnavailable(message, reason="TIMEOUT") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             message = f"{request.operation}: GitHub could not be reached: {type(error).__name__}"
             raise GitHubUnavailable(message, reason="NETWORK") from error
 
     async def _follow(self, request: ApiRequest, url: str, authorization: str, ready: Ready) -> ApiResponse:
         for hop in range(MAX_HOPS + 1):
+            if not same_origin(self._base, url):
+                message = (
+                    f"{request.operation}: GitHub's answer leads to another server; check CENTRALBOT_GITHUB_API_URL"
+                )
+                raise GitHubUnavailable(message, reason="REDIRECT")
             ready()
-            answer = await self._send(request, url, authorization if same_origin(self._base, url) else None)
+            answer = await self._send(request, url, authorization)
             response = ApiResponse(
                 status=answer.status_code, headers=answer.headers, body=answer.content, redirected=hop > 0
             )
@@ -80,7 +85,7 @@ class Transport:
         message = f"{request.operation}: more than {MAX_HOPS} redirects"
         raise GitHubUnavailable(message, reason="REDIRECT", status=response.status)
 
-    async def _send(self, request: ApiRequest, url: str, authorization: str | None) -> httpx.Response:
+    async def _send(self, request: ApiRequest, url: str, authorization: str) -> httpx.Response:
         headers = request_headers(authorization=authorization, user_agent=self._user_agent)
         content = None
         if request.json is not None:
@@ -93,6 +98,5 @@ class Transport:
         finally:
             if self._on_request is not None:
                 self._on_request(request.operation, status, self._clock.monotonic_s() - began_s)
-        if same_origin(self._base, url):
-            self.clock_skew_s = clock_skew_s(answer.headers, self._clock.now())
+        self.clock_skew_s = clock_skew_s(answer.headers, self._clock.now())
         return answer
