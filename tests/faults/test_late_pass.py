@@ -13,7 +13,7 @@ from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.events import Actor
 from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
-from tests.builders import MAINTAINER, a_pull_request_event
+from tests.builders import INSTALLATION, MAINTAINER, REPO, a_pull_request_event, an_installation_event
 from tests.contracts.driver import RULES, UnderTest
 from tests.faults.elsewhere import elsewhere
 
@@ -138,3 +138,28 @@ async def test_a_dead_close_comes_back_while_its_time_out_stands(store: UnderTes
     assert await store.claim() == []
     await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
     assert [action.id for action in await store.run_all()] == [close.id]
+
+
+async def test_a_late_pass_reopens_through_the_installation_that_is_there_by_now(store: UnderTest) -> None:
+    """The App was removed and installed again: GitHub gave it a new id, and answers the old one no more."""
+    await store.connect()
+    challenge = await store.timed_out()
+    assert await types(store) == [CLOSE]
+    await store.install(an_installation_event("deleted", seconds=1))
+    await store.install(an_installation_event("created", REPO, installation_id=INSTALLATION + 1, seconds=2))
+    await store.verify(challenge)
+    assert await store.store.upkeep.cancel_strays(limit=10) == 0
+    done = [(action.action_type, action.installation_id) for action in await store.run_all()]
+    assert done == [(REOPEN, INSTALLATION + 1), (UPSERT, INSTALLATION + 1)]
+    verified = await store.store.challenges.get(challenge.id)
+    assert (verified.status, verified.installation_id) == (ChallengeStatus.VERIFIED, INSTALLATION + 1)
+
+
+async def test_a_late_pass_where_the_app_is_gone_is_kept(store: UnderTest) -> None:
+    """Nothing can be said or done on GitHub, but what its author has shown stands."""
+    await store.connect()
+    challenge = await store.timed_out()
+    await store.run_all()
+    await store.install(an_installation_event("deleted", seconds=1))
+    assert (await store.verify(challenge)).status == ChallengeStatus.VERIFIED
+    assert await types(store) == []

@@ -44,6 +44,7 @@ MAYBE_CLOSED = frozenset({CloseState.IN_FLIGHT, CloseState.UNKNOWN, CloseState.C
 class ChallengeFacts:
     """A challenge under lock and what surrounds it. ``now`` is the store's clock.
 
+    ``challenge.installation_id`` is the installation that its repository is in by now, if any.
     ``superseded``: the pull request has another, active challenge. ``whitelisted``: its author is, now.
     """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -141,9 +141,11 @@ class State:
 
     def facts(self, challenge: Challenge) -> ChallengeFacts:
         others = self.of_pr(challenge.repo_id, challenge.pr_number)
+        rows = (row for row in self.repositories.values() if row.repo_id == challenge.repo_id and row.active)
+        here = next((row.installation_id for row in rows), challenge.installation_id)
         return ChallengeFacts(
             now=self.now(),
-            challenge=challenge,
+            challenge=replace(challenge, installation_id=here),
             whitelisted=(challenge.repo_id, challenge.author_id) in self.whitelist,
             superseded=any(other.is_active and other.id != challenge.id for other in others),
             close=self._close_state(challenge.id),

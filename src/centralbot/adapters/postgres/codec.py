@@ -153,6 +153,7 @@ def _change(change: ChallengeChange) -> dict[str, object]:
     return {
         "expected": change.expected,
         "id": after.id,
+        "installation_id": after.installation_id,
         "status": after.status,
         "reason": after.reason,
         "head_sha": after.head_sha,
@@ -207,6 +208,7 @@ def time_out(effects: Effects) -> dict[str, object] | None:
     after, audit = change.challenge, effects.audit[0]
     row: dict[str, object] = {
         "id": after.id,
+        "installation_id": after.installation_id,
         "expected": change.expected,
         "status": after.status,
         "reason": after.reason,

@@ -16,12 +16,13 @@ taken as (
       event_at timestamptz, status text, reason text, challenge_id uuid)),
 wanted as materialized (
   select * from json_to_recordset(%(changed)s::json) as t(
-    expected text, id uuid, status text, reason text, head_sha text, event_at timestamptz, window_s integer,
-    deadline_at timestamptz, gate_comment_id bigint, updated_at timestamptz)),
+    expected text, id uuid, installation_id bigint, status text, reason text, head_sha text, event_at timestamptz,
+    window_s integer, deadline_at timestamptz, gate_comment_id bigint, updated_at timestamptz)),
 changed as (
   update pr_challenges c
-     set status = w.status, reason = w.reason, head_sha = w.head_sha, event_at = w.event_at, window_s = w.window_s,
-         deadline_at = w.deadline_at, gate_comment_id = w.gate_comment_id, updated_at = w.updated_at
+     set installation_id = w.installation_id, status = w.status, reason = w.reason, head_sha = w.head_sha,
+         event_at = w.event_at, window_s = w.window_s, deadline_at = w.deadline_at,
+         gate_comment_id = w.gate_comment_id, updated_at = w.updated_at
     from wanted w
    where c.id = any(array(select id from wanted)) and c.id = w.id and c.status = w.expected
   returning c.id),

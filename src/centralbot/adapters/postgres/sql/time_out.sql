@@ -4,14 +4,15 @@
 -- Returns how many challenges were really changed: fewer than asked means that somebody else was first.
 with wanted as materialized (
   select * from json_to_recordset(%(rows)s::json) as t(
-    id uuid, expected text, status text, reason text, action_id uuid, action_type text, repo_full_name text,
-    marker text, markdown text, action_reason text, delay_s float8, audit_id uuid, event text, actor text,
-    detail jsonb)),
+    id uuid, installation_id bigint, expected text, status text, reason text, action_id uuid, action_type text,
+    repo_full_name text, marker text, markdown text, action_reason text, delay_s float8, audit_id uuid, event text,
+    actor text, detail jsonb)),
 changed as (
-  update pr_challenges c set status = w.status, reason = w.reason, updated_at = %(now)s
+  update pr_challenges c
+     set installation_id = w.installation_id, status = w.status, reason = w.reason, updated_at = %(now)s
     from wanted w
    where c.id = any(array(select id from wanted)) and c.id = w.id and c.status = w.expected
-  returning c.installation_id, c.repo_id, c.pr_number, c.deadline_at, w.*),
+  returning c.repo_id, c.pr_number, c.deadline_at, w.*),
 written as (
   insert into bot_actions
     (id, action_type, installation_id, repo_id, repo_full_name, pr_number, challenge_id, marker, markdown, reason)
