@@ -14,13 +14,16 @@ import httpx
 from yarl import URL
 
 KEEP_ALIVE_S: Final = 30.0
+MAX_ANSWER_BYTES: Final = 64 << 20
+"""Unpacked. A page of a hundred comments, each as long as GitHub takes (262,144 bytes), is half of it."""
 
 
 class PooledNetwork(httpx.AsyncBaseTransport):
     """At most ``max_connections`` connections, kept alive. TimeoutError and httpx.NetworkError say what went wrong."""
 
-    def __init__(self, *, max_connections: int, timeout_s: float) -> None:
+    def __init__(self, *, max_connections: int, timeout_s: float, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._max_connections = max_connections
+        self._max_answer_bytes = max_answer_bytes
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
@@ -30,7 +33,6 @@ class PooledNetwork(httpx.AsyncBaseTransport):
                 limit=self._max_connections, keepalive_timeout=KEEP_ALIVE_S, ssl=httpx.create_ssl_context()
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # httpx does it, by the headers that come with the body
             trust_env=True,
             timeout=self._timeout,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
@@ -60,12 +62,24 @@ class PooledNetwork(httpx.AsyncBaseTransport):
             async with self._session.request(
                 request.method, url, headers=headers, data=await request.aread() or None, allow_redirects=False
             ) as answer:
-                body = await answer.read()
+                body = await self._read(answer)
         except TimeoutError:
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise httpx.NetworkError(str(error) or type(error).__name__, request=request) from error
-        return httpx.Response(answer.status, headers=list(answer.raw_headers), content=body, request=request)
+        unpacked = [(name, value) for name, value in answer.raw_headers if name.lower() not in _OF_THE_PACKED]
+        return httpx.Response(answer.status, headers=unpacked, content=body, request=request)
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        parts: list[bytes] = []
+        left = self._max_answer_bytes
+        async for part in answer.content.iter_any():
+            left -= len(part)
+            if left < 0:
+                raise aiohttp.ClientPayloadError(f"the answer is larger than {self._max_answer_bytes} bytes")
+            parts.append(part)
+        return b"".join(parts)
 
 
+_OF_THE_PACKED: Final = frozenset({b"content-encoding", b"content-length"})
 _OF_THE_CONNECTION: Final = frozenset({"host", "connection", "content-length", "transfer-encoding"})
