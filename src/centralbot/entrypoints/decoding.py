@@ -14,7 +14,23 @@ T = TypeVar("T")
 _AT = re.compile(r"(?P<what>.*) - at `\$(?P<path>.*)`", re.S)
 _MISSING = re.compile(r"Object missing required field `(?P<field>.*)`")
 _BYTE = re.compile(r"\(byte (?P<offset>\d+)\)")
-_KEY = re.compile(rb'"([A-Za-z0-9_.-]{1,64})"\s*:\s*-?[0-9]*$')
+_SIGN_AND_DIGITS = b"-0123456789"
+_NUMBER_LIKE = re.compile(rb"[-+.0-9A-Za-z]{1,8192}")
+_TAKEN_NOWHERE = b"-0.5"
+_NOT_TAKEN = ("got `float`", "Expected `float` >= 0.0")
+"""An error in JSON's own form has no path, a value of the wrong type has: so the one is tried in the other's place."""
+_TYPES = re.compile(r"`(?P<types>[a-z]+( \| [a-z]+)*)`")
+_WORDS = {
+    "int": "an integer",
+    "float": "a number",
+    "str": "a string",
+    "bool": "a boolean",
+    "array": "an array",
+    "object": "an object",
+    "datetime": "a time",
+    "uuid": "a UUID",
+}
+"""A caller need not know Python; ``null`` is JSON's own word."""
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -32,30 +48,44 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     except RecursionError as exc:
         raise ValidationError("the body is nested too deep") from exc
     except msgspec.DecodeError as exc:
-        raise ValidationError(_malformed(str(exc), body)) from exc
+        raise ValidationError(_malformed(decoder, str(exc), body)) from exc
     if b"\\u0000" in body:
         refuse_nul(value, "")
     return value
 
 
 def _describe(message: str) -> str:
-    """``Expected `int`, got `str` - at `$.a.b``` becomes ``a.b: expected `int`, got `str```."""
+    """``Expected `int` >= 1 - at `$.a.b``` becomes ``a.b: expected an integer >= 1``."""
+    where, what = _split(message)
+    what = _TYPES.sub(lambda found: " or ".join(_WORDS.get(it, it) for it in found["types"].split(" | ")), what)
+    return f"{where or 'the body'}: {what[:1].lower()}{what[1:]}"
+
+
+def _split(message: str) -> tuple[str, str]:
+    """The path of the field, without ``$``, and what is wrong with it."""
     where, what = "", message
     if found := _AT.fullmatch(message):
         where, what = found["path"].lstrip("."), found["what"]
     if missing := _MISSING.fullmatch(what):
-        where = f"{where}.{missing['field']}".lstrip(".")
-        what = "missing"
-    what = what[:1].lower() + what[1:]
-    return f"{where}: {what}" if where else f"the body: {what}"
+        return f"{where}.{missing['field']}".lstrip("."), "missing"
+    return where, what
 
 
-def _malformed(message: str, body: bytes) -> str:
+def _malformed(decoder: msgspec.json.Decoder[Any], message: str, body: bytes) -> str:
+    """What is wrong with the JSON; for a number that JSON forbids (``NaN``, ``01``) the path of its field."""
     found = _BYTE.search(message)
     if found is not None:
-        key = _KEY.search(body[: int(found["offset"])][-100:])
-        if key is not None:
-            return f"{key[1].decode()}: not valid JSON (byte {found['offset']})"
+        start = len(body[: int(found["offset"])].rstrip(_SIGN_AND_DIGITS))
+        number = _NUMBER_LIKE.match(body, start)
+        if number is not None:
+            try:
+                decoder.decode(body[:start] + _TAKEN_NOWHERE + body[number.end() :])
+            except msgspec.ValidationError as exc:
+                where, what = _split(str(exc))
+                if where and what.endswith(_NOT_TAKEN):
+                    return f"{where}: not valid JSON (byte {found['offset']})"
+            except (msgspec.DecodeError, RecursionError):
+                pass  # there is more that is wrong
     why = message.removeprefix("JSON is malformed: ")
     return f"the body is not valid JSON: {why[:1].lower()}{why[1:]}"
 

@@ -192,9 +192,34 @@ async def test_a_number_that_is_none_names_its_field(api: Api) -> None:
         for number in RAW_NUMBERS:
             raw = json.dumps(with_field(body, path, 777777)).encode().replace(b"777777", number)
             answer = await api.bot.pull_request(raw, delivery_id=body["delivery_id"])
-            if (answer.status, answer.code) != (400, "VALIDATION_ERROR") or path.split(".")[-1] not in answer.message:
-                wrong[path, number[:12]] = answer.body
+            if (found := verdict(path, answer)) != "ok":
+                wrong[path, number[:12]] = found
     assert wrong == {}
+
+
+async def test_a_message_says_what_was_expected_in_plain_words(api: Api) -> None:
+    """The first is the contract's own example."""
+    body = opened(sender={"id": 1, "login": "a"})
+    changes: dict[tuple[str, Any], str] = {
+        ("pull_request.number", 0): "pull_request.number: expected an integer >= 1",
+        ("pull_request.number", "1"): "pull_request.number: expected an integer, got a string",
+        ("pull_request.is_draft", None): "pull_request.is_draft: expected a boolean, got null",
+        ("pull_request.merged", 1.5): "pull_request.merged: expected a boolean or null, got a number",
+        ("sender", True): "sender: expected an object or null, got a boolean",
+        ("event_time", 5): "event_time: expected a time, got an integer",
+        ("action", ""): "action: expected a string of length >= 1",
+        ("repository", MISSING): "repository: missing",
+    }
+    answers = {at: await api.bot.pull_request(with_field(body, *at)) for at in changes}
+    assert changes == {at: answer.message for at, answer in answers.items()}
+
+
+async def test_a_bad_number_before_something_worse_is_400(api: Api) -> None:
+    """Looking for the field of the one does not fall over the other."""
+    for worse in (b"[" * 100_000, b"NaN", b'"'):
+        raw = b'{"delivery_id": NaN, "x": ' + worse
+        answer = await api.bot.pull_request(raw, delivery_id="x")
+        assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
 
 
 BROKEN: dict[str, bytes] = {
