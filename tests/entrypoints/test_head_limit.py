@@ -1,8 +1,9 @@
-"""A request's head has a limit too: nobody fills the memory before a route is even known."""
+"""A request's head has a limit and a form: nobody fills the memory before a route is even known."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -71,6 +72,26 @@ async def test_an_endless_head_is_cut_off(port: int, start: bytes, piece: bytes)
     said, sent = await answer(port, start, piece)
     assert sent < SENT or said != b""
     assert said[:12] in (b"", b"HTTP/1.1 431", b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"what is this\r\n\r\n",
+        b"BREW / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n",
+    ],
+    ids=["no head", "unknown method", "negative length", "two lengths"],
+)
+async def test_what_is_not_http_is_400_in_the_envelope(port: int, request_head: bytes) -> None:
+    """And the connection is closed: where the next request would begin is not known."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request_head)
+    head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["error"]["code"] == "VALIDATION_ERROR"
 
 
 async def test_a_long_body_after_a_short_head_is_none_of_its_business(port: int) -> None:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with one write a response, and a limit on a request's head.
+"""uvicorn's HTTP protocol with one write a response, a limit on a request's head, and errors in our envelope.
 
 uvicorn writes a response's head and its body apart. Each write is a system call and a packet, and wakes the client;
 together they are an eighth of what a request of the hot paths costs.
@@ -19,6 +19,13 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-type: application/json\r\nconnection: close\r\n\r\n"
     b'{"error": {"code": "PAYLOAD_TOO_LARGE", "message": "the request\'s head is over the limit"}}'
+)
+
+
+_NOT_HTTP = (
+    b"HTTP/1.1 400 Bad Request\r\n"
+    b"content-type: application/json\r\nconnection: close\r\n\r\n"
+    b'{"error": {"code": "VALIDATION_ERROR", "message": "the request is not HTTP as we know it"}}'
 )
 
 
@@ -71,6 +78,11 @@ class Protocol(HttpToolsProtocol):
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(_TOO_LARGE)
             self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        """What the parser cannot read is refused as everything else is, where uvicorn would send plain text."""
+        self.transport.write(_NOT_HTTP)
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         self._without_progress = 0

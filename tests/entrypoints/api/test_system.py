@@ -65,7 +65,7 @@ async def test_metrics_tell_what_was_taken_and_what_waits(api: Api) -> None:
     (first, _) = await api.bot.claimed()
     await api.bot.result(first["id"], "SUCCEEDED")
     answer = await api.bot.get("/metrics")
-    assert (answer.status, answer.headers["content-type"].split(";")[0]) == (200, "text/plain")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     lines = set(answer.body.splitlines())
     expected = {
         'centralbot_deliveries_total{action="opened",event="pull_request",result="ACCEPTED"} 2.0',
