@@ -63,8 +63,8 @@ DUPLICATE_INSTALLATION = InstallationOutcome(
 
 
 def is_fresh(signed_at: int, *, now: datetime) -> bool:
-    """Whether a request's timestamp is within 300 s of now, either way."""
-    return abs(now.timestamp() - signed_at) <= MAX_SKEW_S
+    """Whether a request's timestamp is within 300 s of now, either way; in whole seconds, as the timestamp is."""
+    return abs(int(now.timestamp()) - signed_at) <= MAX_SKEW_S
 
 
 def replay_horizon(now: datetime) -> int:
