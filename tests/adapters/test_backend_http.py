@@ -297,8 +297,10 @@ async def test_a_backend_that_does_not_answer_is_unavailable() -> None:
         return web.Response()
 
     async with answering(handler, request_timeout_s=0.1) as client:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match="the backend did not answer in time"):
             await client.claim(CLAIM)
+        with pytest.raises(Unavailable, match="the backend did not answer in time"):
+            await client.check()
 
 
 async def test_a_plain_backend_is_understood() -> None:

@@ -129,6 +129,7 @@ def test_an_unreachable_database_is_one_line(bare_cli: Cli, arguments: str) -> N
     result = bare_cli(*arguments.split(), **settings)
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
     assert result.err.startswith("error: PostgreSQL does not answer: ")
+    assert "CENTRALBOT_DATABASE_URL" in result.err
     assert "pw" not in result.err
 
 

@@ -153,7 +153,9 @@ class _Missing(Unavailable):
 
 
 def _unreachable(exc: BaseException) -> Unavailable:
-    return Unavailable(f"the backend cannot be reached: {exc or type(exc).__name__}")
+    if isinstance(exc, TimeoutError):
+        return Unavailable("the backend did not answer in time")
+    return Unavailable(f"the backend cannot be reached: {str(exc) or type(exc).__name__}")
 
 
 def _error(status: int, raw: bytes, retry_after: str | None) -> Exception:

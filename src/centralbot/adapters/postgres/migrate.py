@@ -80,7 +80,8 @@ def _session(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=10) as connection:
             yield connection
     except psycopg.OperationalError as exc:
-        raise Unavailable(f"PostgreSQL does not answer: {' '.join(str(exc).split())[:300]}") from exc
+        said = " ".join(str(exc).split())[:300]
+        raise Unavailable(f"PostgreSQL does not answer: {said}; is CENTRALBOT_DATABASE_URL right?") from exc
 
 
 def _status(connection: psycopg.Connection[Any]) -> SchemaStatus:
