@@ -47,7 +47,7 @@ LARGE = MIB
 LARGE_AT_ONCE = 4
 
 _DELIVERY_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-_EVENT = re.compile(rb"[a-z_]{1,64}")
+_EVENT = re.compile(rb"[\x21-\x7e]{1,64}")
 _IGNORED = {"status": "ignored"}
 
 
