@@ -128,7 +128,7 @@ class GitHubClient:
             if error.reason not in {"BAD_CREDENTIALS", "FORBIDDEN"}:
                 raise error
             step = refusals.next_step(response.status, fresh=fresh)
-            if response.status == 401 and isinstance(step, str):
+            if isinstance(step, str):
                 self._tokens.discard(installation_id, token)
             if step == "give up":
                 raise error
@@ -148,12 +148,13 @@ class GitHubClient:
         return response
 
     async def _mint(self, installation_id: int) -> Token:
-        minted_at_s = self._clock.monotonic_s()
+        asked_at_s = self._clock.monotonic_s()
         request = operations.mint_token(installation_id)  # a limit met here rests this installation, not all of them
         response = await self._with_jwt(installation_id, request, request.path)
         answer = decode(response, AccessToken)
         lifetime_s = (answer.expires_at - (server_time(response.headers) or self._clock.now())).total_seconds()
-        return Token(value=answer.token, minted_at_s=minted_at_s, ends_at_s=minted_at_s + max(lifetime_s, 0.0))
+        ends_at_s = asked_at_s + max(lifetime_s, 0.0)
+        return Token(value=answer.token, minted_at_s=self._clock.monotonic_s(), ends_at_s=ends_at_s)
 
     def _jwt(self) -> str:
         return f"Bearer {app_jwt(self._app_id, self._private_key, self._github_now())}"

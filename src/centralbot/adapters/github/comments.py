@@ -8,7 +8,7 @@ from functools import partial
 from centralbot.adapters.github import operations
 from centralbot.adapters.github.client import GitHubClient
 from centralbot.adapters.github.identity import BotIdentity, OurIdentity
-from centralbot.adapters.github.shapes import Comment, IdOnly, decode
+from centralbot.adapters.github.shapes import Comment, IdOnly, Written, decode
 from centralbot.domain.comments import marker_line
 from centralbot.ports.driven.github import GitHubRefused, PullRequestRef, Ready, always
 
@@ -47,7 +47,7 @@ class GitHubComments:
             if refused.status not in {404, 410}:
                 raise
             return False
-        decode(response, IdOnly)  # a 200 of something else than GitHub is no success
+        decode(response, Written)  # a 200 of something else than GitHub is no success
         return True
 
     async def _get(self, ref: PullRequestRef, comment_id: int) -> Comment | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from centralbot.adapters.github import operations
 from centralbot.adapters.github.client import GitHubClient
-from centralbot.adapters.github.shapes import Pull, decode
+from centralbot.adapters.github.shapes import Pull, Written, decode
 from centralbot.ports.driven.github import (
     GitHubRefused,
     GitHubUnavailable,
@@ -50,7 +50,7 @@ class GitHubPullRequests:
     async def _set_state(self, ref: PullRequestRef, state: str, ready: Ready) -> None:
         request = operations.set_pull_state(ref, state)
         answer = await self._client.as_installation(ref.installation_id, request, ready=ready)
-        if decode(answer, Pull).state != state:
+        if decode(answer, Written).state not in {state, None}:
             message = f"GitHub answers HTTP {answer.status}, but the pull request is not {state}"
             raise GitHubUnavailable(message, reason="BAD_ANSWER", status=answer.status)
 

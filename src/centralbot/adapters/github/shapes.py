@@ -72,6 +72,12 @@ class Comment(msgspec.Struct):
     issue_url: str = ""
 
 
+class Written(msgspec.Struct):
+    """What a write is answered with, as far as we rely on it: it is GitHub that answers, and this is the state."""
+
+    state: str | None = None
+
+
 class _Head(msgspec.Struct):
     sha: str
 

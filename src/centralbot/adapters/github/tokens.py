@@ -87,12 +87,13 @@ class Refusals:
     def next_step(self, status: int, *, fresh: bool) -> float | Literal["remint", "give up"]:
         """After a 401, or a 403 for lack of permission: seconds to wait, or ``remint``, or ``give up``.
 
-        ``fresh`` tells whether the refused token was young when the request began to use it.
+        ``fresh`` tells whether the refused token was young when the request began to use it. An older one may lack
+        what the installation was granted since: a token keeps the permissions that it was minted with.
         """
         if fresh and self.waits < len(FRESH_WAITS_S):
             self.waits += 1
             return FRESH_WAITS_S[self.waits - 1]
-        if status == 401 and not self.reminted:
+        if not self.reminted and (status == 401 or not fresh):
             self.reminted = True
             return "remint"
         return "give up"
