@@ -15,7 +15,7 @@ from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, New
 from centralbot.domain.policy import Exemption, Mode
 from centralbot.domain.verdicts import CLOSE_SPACING_S, ChallengeFacts
 from centralbot.ports.driven.challenges import Retention
-from tests.builders import AUTHOR, REPO, WINDOW_S, a_config, a_pull_request_event, an_installation_event
+from tests.builders import AUTHOR, INSTALLATION, REPO, WINDOW_S, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.driver import RULES, UnderTest
 
 CLOSE = ActionType.CLOSE_PR_WITH_COMMENT
@@ -231,6 +231,19 @@ class TestStrays:
         await store.settle(held, Outcome.RELEASED)
         assert await store.store.upkeep.cancel_strays(limit=10) == 1
         assert (await store.action(held.id)).status == ActionStatus.CANCELED
+
+    async def test_a_challenge_whose_comment_goes_astray_goes_with_it(self, store: UnderTest) -> None:
+        """Invariant 1: an operator moved the repository meanwhile; its author would wait for a comment for ever."""
+        await store.connect()
+        await store.extend(noticed := await store.noticed(1))
+        lost = await store.challenged(2)
+        await store.store.repositories.connect(REPO, installation_id=INSTALLATION + 1, full_name="org/repo")
+        assert await store.store.upkeep.cancel_strays(limit=10) == 2
+        canceled = await store.store.actions.search(status=ActionStatus.CANCELED)
+        assert [action.failure_code for action in canceled] == ["REPOSITORY_REMOVED"] * 2
+        after = await store.store.challenges.get(lost.id)
+        assert (after.status, after.reason) == (ChallengeStatus.CANCELED, "REPOSITORY_REMOVED")
+        assert (await store.store.challenges.get(noticed.id)).status == ChallengeStatus.PENDING
 
     async def test_actions_of_a_suspended_installation_stay(self, store: UnderTest) -> None:
         """They wait."""

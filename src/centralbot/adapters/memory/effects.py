@@ -77,10 +77,21 @@ def enqueue(state: State, new: NewAction) -> Action:
 def cancel_dropped(state: State, which: Callable[[Challenge | Action], bool], why: CancelReason) -> None:
     """Cancel the pending challenges and the queued actions of what left: an installation, or a repository in it."""
     for challenge in [c for c in state.challenges.values() if c.status is ChallengeStatus.PENDING and which(c)]:
-        after = transition(challenge, ChallengeEvent.CANCEL, reason=why, now=state.now())
-        state.put_challenge(after)
-        audit(state, "challenge.canceled", challenge=after, why=why.value)
+        _cancel_challenge(state, challenge, why)
     cancel_queued(state, which, reason=why)
+
+
+def cancel_unnoticed(state: State, comment: Action, why: CancelReason) -> None:
+    """A comment that goes astray takes the challenge with it that nobody was told of."""
+    challenge = None if comment.challenge_id is None else state.challenges.get(comment.challenge_id)
+    if challenge is not None and challenge.status is ChallengeStatus.PENDING and challenge.deadline_at is None:
+        _cancel_challenge(state, challenge, why)
+
+
+def _cancel_challenge(state: State, challenge: Challenge, why: CancelReason) -> None:
+    after = transition(challenge, ChallengeEvent.CANCEL, reason=why, now=state.now())
+    state.put_challenge(after)
+    audit(state, "challenge.canceled", challenge=after, why=why.value, was=challenge.status.value)
 
 
 def bury_notice(state: State, dead: Action) -> None:

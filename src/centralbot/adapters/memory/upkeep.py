@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TypeVar
 
-from centralbot.adapters.memory.effects import apply, bury_notice, cancel_queued
+from centralbot.adapters.memory.effects import apply, bury_notice, cancel_unnoticed
 from centralbot.adapters.memory.state import State
 from centralbot.domain import outbox
-from centralbot.domain.challenge import ChallengeStatus, is_due
+from centralbot.domain.challenge import CancelReason, ChallengeStatus, is_due
 from centralbot.domain.dedup import SINGLE_USE_MARGIN, replay_horizon
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import SETTLED, Action, ActionStatus, ActionType
@@ -63,7 +63,13 @@ class MemoryUpkeep:
         return became.total() - became[ActionStatus.FAILED], became[ActionStatus.FAILED]
 
     async def cancel_strays(self, *, limit: int) -> int:
-        return cancel_queued(self._state, self._is_stray, reason="STRAY", limit=limit)
+        state = self._state
+        strays = [(action, why) for action in state.queued() if (why := self._astray(action)) is not None][:limit]
+        for action, why in strays:
+            state.put_action(outbox.cancel(action, reason=why, now=state.now()))
+            if action.action_type is ActionType.UPSERT_PR_COMMENT:
+                cancel_unnoticed(state, action, why)
+        return len(strays)
 
     async def forget(self, retention: Retention, *, limit: int) -> int:
         state = self._state
@@ -94,11 +100,12 @@ class MemoryUpkeep:
             del state.single_uses[use]
         return len(deliveries) + len(signatures) + len(actions) + len(audit) + len(sessions) + len(uses)
 
-    def _is_stray(self, action: Action) -> bool:
+    def _astray(self, action: Action) -> CancelReason | None:
         installation = self._state.installations.get(action.installation_id)
+        if installation is not None and installation.status is InstallationStatus.DELETED:
+            return CancelReason.UNINSTALLED
         row = self._state.repositories.get((action.installation_id, action.repo_id))
-        gone = installation is not None and installation.status is InstallationStatus.DELETED
-        return gone or (row is not None and not row.active)
+        return CancelReason.REPOSITORY_REMOVED if row is not None and not row.active else None
 
 
 def _some(items: Iterable[T], limit: int) -> list[T]:
