@@ -170,7 +170,7 @@ async def test_a_next_page_at_another_server_is_not_read(script: Script) -> None
     "answer",
     [
         httpx.Response(200, text="<html>Please log in</html>"),
-        httpx.Response(200, json={}),
+        httpx.Response(200, json=["ok"]),
         httpx.Response(204),
     ],
 )
@@ -259,6 +259,20 @@ async def test_a_write_that_is_sent_again_is_asked_for_again(script: Script) -> 
         with pytest.raises(InterruptedError):
             await app.comments.create(REF, "one", ready=ready)
     assert [f"POST {CREATE}"] == script.paths
+
+
+async def test_a_token_that_was_long_in_coming_is_fresh_all_the_same(script: Script, clock: ManualClock) -> None:
+    """What counts is how long GitHub has known it."""
+
+    def late(_: httpx.Request) -> httpx.Response:
+        clock.advance(8)
+        return httpx.Response(201, json={"token": "t", "expires_at": (script.now() + timedelta(hours=1)).isoformat()})
+
+    script.on("/app/installations/123/access_tokens", late)
+    script.on(CREATE, said(401, "Bad credentials"), httpx.Response(201, json={"id": 5}))
+    async with github(script) as app:
+        assert await app.comments.create(REF, "hello") == 5
+    assert [request.url.path for request in script.sent].count("/app/installations/123/access_tokens") == 1
 
 
 async def test_a_second_401_pauses_the_installation(script: Script, clock: ManualClock) -> None:
