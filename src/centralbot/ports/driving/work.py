@@ -34,6 +34,10 @@ class WorkRules:
     report_attempts: int = 8
 
 
+LONGEST_PAUSE_S = 3.0
+"""Between two claims that fail: a backend that is back is found before a person has looked whether it is."""
+
+
 class WorkObserver(Protocol):
     """Is told what happens, for logs and metrics. Must not raise."""
 
@@ -124,7 +128,8 @@ class Executor:
             )
             asked_s = self._clock.monotonic_s()
             try:
-                actions = await self._source.claim(request, wait_s=self._rules.wait_s)
+                # After a failure without waiting: that it is over is known, and told, at once.
+                actions = await self._source.claim(request, wait_s=0.0 if failures else self._rules.wait_s)
             except Exception as exc:
                 self._observer.claim_failed(exc)
                 failures += 1
@@ -139,7 +144,7 @@ class Executor:
                 await self._clock.sleep(min(1.0, 0.025 * 2.0 ** min(idle, 10)))
 
     def _pause_s(self, failures: int, exc: Exception) -> float:
-        pause_s = min(10.0, 0.5 * 2.0 ** min(failures - 1, 10)) * (0.5 + 0.5 * self._ids.jitter())
+        pause_s = min(LONGEST_PAUSE_S, 0.5 * 2.0 ** min(failures - 1, 10)) * (0.5 + 0.5 * self._ids.jitter())
         asked_s = exc.retry_after_s if isinstance(exc, Unavailable) and exc.retry_after_s > 1 else 0
         return max(0.5, pause_s, min(asked_s, 10))
 
