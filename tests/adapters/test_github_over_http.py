@@ -172,7 +172,20 @@ async def test_a_missing_permission_is_refused_for_good(world: SimulatorWorld) -
     world.world.set_permissions(ref.installation_id, {"metadata": "read", "pull_requests": "read"})
     with pytest.raises(GitHubRefused, match="Resource not accessible") as error:
         await world.comments.create(ref, GATE)
-    assert (error.value.reason, asked(world, CREATE)) == ("FORBIDDEN", 1)
+    assert (error.value.reason, asked(world, CREATE)) == ("FORBIDDEN", 5)
+
+
+async def test_a_permission_granted_later_is_noticed_at_once(world: SimulatorWorld) -> None:
+    """A token keeps the permissions that it was minted with, and would be kept for an hour."""
+    ref = world.open()
+    granted = dict(world.world.installation(ref.installation_id).permissions)
+    world.world.set_permissions(ref.installation_id, {"metadata": "read", "pull_requests": "read"})
+    with pytest.raises(GitHubRefused):
+        await world.comments.create(ref, GATE)
+    world.clock.advance(60)
+    world.world.set_permissions(ref.installation_id, granted)
+    await world.comments.create(ref, GATE)
+    assert (asked(world, "apps/create-installation-access-token"), world.bodies(ref)) == (2, [GATE])
 
 
 async def test_the_skew_of_our_clock_is_seen(world: SimulatorWorld) -> None:

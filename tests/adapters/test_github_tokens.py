@@ -112,11 +112,11 @@ def test_a_token_does_not_show_itself() -> None:
         ([401, 401], False, ["remint", "give up"]),
         ([401] * 5, True, [1.0, 2.0, 3.0, "remint", "give up"]),
         ([403] * 4, True, [1.0, 2.0, 3.0, "give up"]),
-        ([403], False, ["give up"]),
+        ([403, 403], False, ["remint", "give up"]),
     ],
 )
 def test_refused_tokens_are_tried_so_often(statuses: list[int], fresh: bool, steps: list[object]) -> None:
-    """A young token waits 1, 2, 3 s; a 401 is worth one new token; then it is over."""
+    """A young token waits 1, 2, 3 s; a refusal is worth one new token; then it is over."""
     refusals = Refusals()
     assert steps == [refusals.next_step(status, fresh=fresh) for status in statuses]
 
