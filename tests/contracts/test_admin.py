@@ -7,12 +7,13 @@ from uuid import uuid4
 import pytest
 
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
-from centralbot.domain.errors import IllegalTransition, NotFound, ValidationError
+from centralbot.domain.errors import ChallengeNotPending, IllegalTransition, NotFound, ValidationError
 from centralbot.domain.events import Actor, AuthorAssociation
 from centralbot.domain.gating import Reason
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus, Outcome
 from centralbot.domain.policy import Mode, VerificationKind
+from centralbot.domain.verdicts import CloseState
 from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
@@ -198,15 +199,37 @@ class TestActions:
         assert (await store.store.challenges.get(renewed.id)).deadline_at is not None
 
     async def test_a_retry_renews_nothing_when_something_newer_counts(self, store: UnderTest) -> None:
-        """One active challenge per pull request."""
+        """Its link would lead nowhere, beside that of the challenge that counts."""
         action = await self.dead(store)
         newer = await store.opened(seconds=5)
-        retried = await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
-        assert retried.challenge_id == action.challenge_id
+        with pytest.raises(ChallengeNotPending):
+            await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
         assert newer.reason == Reason.CHALLENGED
 
-    async def test_a_retry_gives_fresh_attempts(self, store: UnderTest) -> None:
-        """As many as at first."""
+    async def test_a_retry_renews_nothing_when_an_older_one_counts_again(self, store: UnderTest) -> None:
+        """Its author passed the first challenge late, after the comment of the second had failed."""
+        await store.connect()
+        first = await store.timed_out()
+        await store.run_all()
+        await store.take(a_pull_request_event("reopened", seconds=9000))
+        (comment,) = await store.claim()
+        await store.settle(comment, Outcome.FAILED)
+        await store.verify(first)
+        with pytest.raises(ChallengeNotPending):
+            await store.store.actions.retry(comment.id, gate=store.gate, actor="ops")
+
+    async def test_a_comment_that_something_newer_overtook_is_not_brought_back(self, store: UnderTest) -> None:
+        """It would take the word "verified" back."""
+        await store.connect()
+        await store.extend(challenge := await store.noticed())
+        (extended,) = await store.claim()
+        await store.settle(extended, Outcome.FAILED)
+        await store.verify(challenge)
+        with pytest.raises(ChallengeNotPending):
+            await store.store.actions.retry(extended.id, gate=store.gate, actor="ops")
+
+    async def test_a_retry_gives_fresh_attempts_but_looks_first(self, store: UnderTest) -> None:
+        """Invariant 4: an attempt of its earlier life may have written without being heard."""
         await store.connect()
         await store.timed_out()
         for _ in range(RULES.max_attempts):
@@ -214,8 +237,11 @@ class TestActions:
             await store.settle(close, Outcome.RETRYABLE_FAILURE)
             await store.advance(3600)
         assert await store.claim() == []
-        await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
-        assert [(a.id, a.attempts) for a in await store.claim()] == [(close.id, 1)]
+        retried = await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
+        assert retried.attempts == 1
+        assert close.challenge_id is not None
+        assert (await store.store.challenges.facts(close.challenge_id)).close is CloseState.UNKNOWN
+        assert [(a.id, a.attempts) for a in await store.claim()] == [(close.id, 2)]
 
     async def test_only_a_dead_one_can_be_retried(self, store: UnderTest) -> None:
         """Pending, claimed and done cannot."""

@@ -96,10 +96,10 @@ def test_a_worker_that_names_a_delay_gets_it(asked: float, jitter: float) -> Non
 
 
 def test_an_operators_retry_starts_over() -> None:
-    """Fresh attempts, due at once, the reason of the failure kept."""
+    """Fresh attempts, due at once, the reason of the failure kept; that there were some is remembered."""
     dead = an_action(ActionStatus.FAILED, attempts=12, failure_code="LOCKED", settled_at=T0)
-    again = outbox.operator_retry(dead, now=at(7))
-    assert (again.status, again.attempts, again.run_at, again.settled_at) == (ActionStatus.PENDING, 0, at(7), None)
+    again = outbox.operator_retry(dead, max_attempts=12, now=at(7))
+    assert (again.status, again.attempts, again.run_at, again.settled_at) == (ActionStatus.PENDING, 1, at(7), None)
     assert again.failure_code == "LOCKED"
 
 
@@ -107,4 +107,10 @@ def test_an_operators_retry_is_not_overtaken_any_more() -> None:
     """What was overtaken and then failed comes back claimable: the operator knows better."""
     held = outbox.overtake(an_action(ActionStatus.CLAIMED), reason="CHALLENGE_VERIFIED")
     dead = outbox.settle(held, a_settlement(held, Outcome.FAILED), max_attempts=3, jitter=0.5, now=T0)
-    assert outbox.is_ready(outbox.operator_retry(dead, now=T0), now=T0, max_attempts=3) is True
+    assert outbox.is_ready(outbox.operator_retry(dead, max_attempts=3, now=T0), now=T0, max_attempts=3) is True
+
+
+def test_an_operators_retry_is_tried_where_one_attempt_is_all() -> None:
+    """Or it would be dead again at once."""
+    dead = an_action(ActionStatus.FAILED, attempts=1)
+    assert outbox.is_ready(outbox.operator_retry(dead, max_attempts=1, now=T0), now=T0, max_attempts=1) is True

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from centralbot.domain.errors import ActionNotHeld, IllegalTransition
+from centralbot.domain.errors import ActionNotHeld, ChallengeNotPending, IllegalTransition
 from centralbot.domain.outbox import SETTLED, Action, ActionStatus, Outcome
 from tests.builders import REPO, a_pull_request_event, an_installation_event
 from tests.contracts.adapters import open_memory, open_postgres
@@ -226,14 +226,17 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 9))
     @precondition(lambda self: self.model)
     def operator_retries(self, which: int) -> None:
-        """A dead one comes back at the end of its line, with fresh attempts."""
+        """A dead one comes back at the end of its line with fresh attempts, unless something newer counts."""
         action_id, known = list(self.model.items())[which % len(self.model)]
         retry = self.store.store.actions.retry(action_id, gate=self.store.gate, actor="ops")
         if known.status is not A.FAILED:
             with pytest.raises(IllegalTransition):
                 self.run(retry)
             return
-        challenge_id = self.run(retry).challenge_id
+        try:
+            challenge_id = self.run(retry).challenge_id
+        except ChallengeNotPending:
+            return
         self.model[action_id] = Known(number=known.number, place=self.next_place(), challenge_id=challenge_id)
 
     @rule(which=st.integers(0, 9))

@@ -221,10 +221,14 @@ def cancel(action: Action, *, reason: str, now: datetime) -> Action:
     return replace(_unanswered(action), status=status, failure_code=reason, settled_at=now)
 
 
-def operator_retry(action: Action, *, now: datetime) -> Action:
-    """Bring a dead action back with a fresh set of attempts; results of its earlier life are no longer repeats."""
+def operator_retry(action: Action, *, max_attempts: int, now: datetime) -> Action:
+    """Bring a dead action back with fresh attempts; results of its earlier life are no longer repeats.
+
+    One attempt stays counted, as far as the limit allows: it may have written without being heard, so the next looks.
+    """
     status = step("action", TRANSITIONS, action.status, E.OPERATOR_RETRY)
-    return replace(_unanswered(action), status=status, attempts=0, run_at=now, settled_at=None)
+    attempts = min(action.attempts, 1, max_attempts - 1)
+    return replace(_unanswered(action), status=status, attempts=attempts, run_at=now, settled_at=None)
 
 
 def _unanswered(action: Action) -> Action:

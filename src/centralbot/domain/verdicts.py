@@ -15,7 +15,7 @@ from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent,
 from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions, ChallengeChange, Effects
 from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.gating import Gate, gate_comment
-from centralbot.domain.outbox import ActionReason, ActionType, NewAction
+from centralbot.domain.outbox import Action, ActionReason, ActionType, NewAction
 from centralbot.domain.policy import Exemption
 
 CLOSE_SPACING_S = 5.0
@@ -142,12 +142,27 @@ def on_notice_failed(gate: Gate, facts: ChallengeFacts) -> Effects:
     return _changed(gate, challenge, after, facts.now, cancel=CancelReason.NOTICE_FAILED)
 
 
-def check_close_retry(facts: ChallengeFacts) -> None:
-    """Raises ChallengeNotPending unless the time-out stands: an old close hits no later decision (invariant 7)."""
+_SPOKEN_OF: Mapping[ActionReason, ChallengeStatus] = {
+    ActionReason.VERIFICATION_REQUIRED: ChallengeStatus.PENDING,
+    ActionReason.DEADLINE_EXTENDED: ChallengeStatus.PENDING,
+    ActionReason.VERIFIED: ChallengeStatus.VERIFIED,
+    ActionReason.VERIFIED_LATE: ChallengeStatus.VERIFIED,
+    ActionReason.EXEMPT: ChallengeStatus.EXEMPT,
+    ActionReason.CANCELED: ChallengeStatus.CANCELED,
+    ActionReason.CHALLENGE_TIMED_OUT: ChallengeStatus.TIMED_OUT_CLOSED,
+}
+
+
+def check_retry(action: Action, facts: ChallengeFacts) -> None:
+    """Raises ChallengeNotPending unless its challenge still is what the action says or does.
+
+    An old close hits no later decision (invariant 7), and an old comment takes no later one back.
+    """
     challenge = facts.challenge
-    if challenge.status is not ChallengeStatus.TIMED_OUT_CLOSED or facts.superseded:
-        said = "a newer challenge" if facts.superseded else challenge.status
-        raise ChallengeNotPending(f"the close of challenge {challenge.id} was overtaken by {said}; cancel it instead")
+    closed_anew = facts.superseded and challenge.status is ChallengeStatus.TIMED_OUT_CLOSED
+    if challenge.status is not _SPOKEN_OF[action.reason] or closed_anew:
+        said = "a newer challenge" if closed_anew else challenge.status
+        raise ChallengeNotPending(f"the action of challenge {challenge.id} was overtaken by {said}; cancel it instead")
 
 
 def renewed(gate: Gate, challenge: Challenge, *, now: datetime) -> Challenge:

@@ -155,10 +155,9 @@ class MemoryActions:
 
     async def retry(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
         state = self._state
-        retried = outbox.operator_retry(state.action(action_id), now=state.now())
+        action = state.action(action_id)
+        retried = outbox.operator_retry(action, max_attempts=state.rules.max_attempts, now=state.now())
         challenge = None if retried.challenge_id is None else state.challenges.get(retried.challenge_id)
-        if challenge is not None and retried.action_type is ActionType.CLOSE_PR_WITH_COMMENT:
-            verdicts.check_close_retry(state.facts(challenge))
         if (
             challenge is not None
             and retried.action_type is ActionType.UPSERT_PR_COMMENT
@@ -170,6 +169,8 @@ class MemoryActions:
             state.put_challenge(again)
             audit(state, "challenge.created", actor=actor, challenge=again, renews=str(challenge.id))
             retried = rechallenge(retried, again, gate_comment(gate, again))
+        elif challenge is not None:
+            verdicts.check_retry(action, state.facts(challenge))
         retried = replace(retried, seq=state.next_seq())
         state.put_action(retried)
         audit(state, "action.retried", actor=actor, action=retried, action_id=str(action_id))

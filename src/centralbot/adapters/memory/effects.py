@@ -103,9 +103,10 @@ def bury_notice(state: State, dead: Action) -> None:
 
 
 def rechallenge(action: Action, challenge: Challenge, comment: NewAction) -> Action:
-    """The action, now carrying another challenge's comment."""
+    """The action, now carrying another challenge's comment, of which nothing was said yet."""
     return replace(
         action,
+        attempts=0,
         challenge_id=challenge.id,
         marker=comment.marker,
         markdown=comment.markdown,

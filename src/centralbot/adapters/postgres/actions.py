@@ -10,20 +10,21 @@ from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.challenges import locked_facts
 from centralbot.adapters.postgres.database import Conflict, Connection, Database
 from centralbot.adapters.postgres.queries import sql
-from centralbot.domain import comments, outbox
+from centralbot.domain import outbox
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, AuditEvent, Effects
 from centralbot.domain.errors import IllegalTransition, NotFound
-from centralbot.domain.gating import Gate
+from centralbot.domain.gating import Gate, gate_comment
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
-from centralbot.domain.verdicts import check_close_retry, on_notice_failed, renewed
+from centralbot.domain.verdicts import check_retry, on_notice_failed, renewed
 
 
 class PostgresActions:
     """Lists, retries and cancels (port ``Actions``)."""
 
-    def __init__(self, database: Database, *, notify: Callable[[], None]) -> None:
+    def __init__(self, database: Database, *, max_attempts: int, notify: Callable[[], None]) -> None:
         self._database = database
+        self._max_attempts = max_attempts
         self._notify = notify
 
     async def search(
@@ -36,22 +37,31 @@ class PostgresActions:
         async def work(connection: Connection, _: int) -> Action:
             action = await _locked(connection, action_id)
             now = await _now(connection)
-            outbox.operator_retry(action, now=now)  # raises where that is illegal
-            if action.action_type is ActionType.CLOSE_PR_WITH_COMMENT and action.challenge_id is not None:
-                check_close_retry(await locked_facts(connection, action.challenge_id))
+            retried = outbox.operator_retry(action, max_attempts=self._max_attempts, now=now)
             challenge = await _unnoticed(connection, action)
+            if challenge is None and action.challenge_id is not None:
+                check_retry(action, await locked_facts(connection, action.challenge_id))
             parameters = {
                 "action_id": action_id,
                 "challenge_id": action.challenge_id,
                 "marker": action.marker,
                 "markdown": action.markdown,
+                "reason": action.reason.value,
+                "comment_id": action.comment_id,
+                "attempts": retried.attempts,
             }
             more = NOTHING
             if challenge is not None:
                 fresh = renewed(gate, challenge, now=now)
-                parameters["challenge_id"] = fresh.id
-                parameters["marker"] = comments.gate_marker(fresh.id)
-                parameters["markdown"] = comments.gate(fresh, gate.gate_url(fresh.id))
+                comment = gate_comment(gate, fresh)
+                parameters |= {
+                    "challenge_id": fresh.id,
+                    "marker": comment.marker,
+                    "markdown": comment.markdown,
+                    "reason": comment.reason.value,
+                    "comment_id": comment.comment_id,
+                    "attempts": 0,
+                }
                 made = AuditEvent(
                     id=gate.new_id(),
                     at=now,
@@ -134,7 +144,7 @@ async def _unnoticed(connection: Connection, action: Action) -> Challenge | None
     if action.action_type is not ActionType.UPSERT_PR_COMMENT or action.challenge_id is None:
         return None
     place = {"repo_id": action.repo_id, "pr_number": action.pr_number}
-    cursor = await connection.execute(sql("newest_challenge"), place)
+    cursor = await connection.execute(sql("current_challenge"), place)
     row = await cursor.fetchone()
     challenge = None if row is None else codec.challenge(row)
     if (

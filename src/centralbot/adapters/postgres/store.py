@@ -34,7 +34,7 @@ class PostgresStore:
         self.upkeep = PostgresUpkeep(database, notify=wake)
         self.repositories = PostgresRepositories(database)
         self.whitelist = PostgresWhitelist(database)
-        self.actions = PostgresActions(database, notify=wake)
+        self.actions = PostgresActions(database, max_attempts=rules.max_attempts, notify=wake)
         self.keys = PostgresServiceKeys(
             database, cipher, notify=lambda: notifier.notify("keys"), listen=notifier.listen
         )

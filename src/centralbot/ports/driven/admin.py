@@ -99,11 +99,11 @@ class Actions(Protocol):
         ...
 
     async def retry(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
-        """Bring a dead action back with fresh attempts.
+        """Bring a dead action back with fresh attempts (:func:`~centralbot.domain.outbox.operator_retry`).
 
         Where its challenge was canceled for want of just this comment (NOTICE_FAILED) and nothing newer counts for
         the pull request, the action now carries a renewed challenge (:func:`~centralbot.domain.verdicts.renewed`).
-        Raises NotFound, IllegalTransition, and ChallengeNotPending for the close of a time-out that no longer stands.
+        Raises NotFound, IllegalTransition, and ChallengeNotPending for what something newer has overtaken.
         """
         ...
 
