@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -11,8 +12,9 @@ from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, Effects
 from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.events import Actor
-from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import ALREADY_CLOSED, Action, ActionStatus, ActionType, Outcome
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
+from centralbot.ports.driven.challenges import Retention
 from tests.builders import INSTALLATION, MAINTAINER, REPO, a_pull_request_event, an_installation_event
 from tests.contracts.driver import RULES, UnderTest
 from tests.faults.elsewhere import elsewhere
@@ -153,6 +155,30 @@ async def test_a_late_pass_reopens_through_the_installation_that_is_there_by_now
     assert done == [(REOPEN, INSTALLATION + 1), (UPSERT, INSTALLATION + 1)]
     verified = await store.store.challenges.get(challenge.id)
     assert (verified.status, verified.installation_id) == (ChallengeStatus.VERIFIED, INSTALLATION + 1)
+
+
+@pytest.mark.parametrize(
+    ("how", "follows"), [("closed", [REOPEN, UPSERT]), ("lost", [REOPEN, UPSERT]), ("already closed", [UPSERT])]
+)
+async def test_a_pass_months_late_still_knows_of_the_close(
+    store: UnderTest, how: str, follows: list[ActionType]
+) -> None:
+    """Retention has forgotten the action by then; what the bot closed is reopened all the same, and only that."""
+    await store.connect()
+    challenge = await store.timed_out()
+    if how == "lost":
+        for _ in range(RULES.max_attempts):
+            await store.claim()
+            await store.advance(RULES.lease_s + 1)
+        await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+    else:
+        await store.run_all(failure_code=ALREADY_CLOSED if how == "already closed" else None)
+    before = await store.store.health.now() + timedelta(hours=1)
+    retention = Retention(deliveries_before=before, actions_before=before, audit_before=before)
+    await store.store.upkeep.forget(retention, limit=100)
+    assert await store.store.actions.search() == []
+    await store.verify(challenge)
+    assert await types(store) == follows
 
 
 async def test_a_late_pass_where_the_app_is_gone_is_kept(store: UnderTest) -> None:

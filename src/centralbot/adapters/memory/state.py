@@ -64,6 +64,7 @@ class State:
     proofs: dict[tuple[UUID, str], StoredProof] = field(default_factory=dict)
     actions: dict[UUID, Action] = field(default_factory=dict)
     open_actions: dict[UUID, None] = field(default_factory=dict)
+    forgotten_closes: dict[UUID, CloseState] = field(default_factory=dict)
     last_seq: int = 0
     audit: list[AuditEvent] = field(default_factory=list)
     keys: dict[str, ServiceKey] = field(default_factory=dict)
@@ -148,17 +149,20 @@ class State:
             challenge=replace(challenge, installation_id=here),
             whitelisted=(challenge.repo_id, challenge.author_id) in self.whitelist,
             superseded=any(other.is_active and other.id != challenge.id for other in others),
-            close=self._close_state(challenge.id),
+            close=self.close_state(challenge.id),
         )
 
-    def _close_state(self, challenge_id: UUID) -> CloseState:
+    def close_state(self, challenge_id: UUID) -> CloseState:
+        """How far its close has come; once that action is forgotten, what is kept of it."""
         closes = [
             action
             for action in self.actions.values()
             if action.challenge_id == challenge_id and action.action_type is ActionType.CLOSE_PR_WITH_COMMENT
         ]
         close = max(closes, key=lambda action: action.seq, default=None)
-        if close is None or close.status is ActionStatus.CANCELED:
+        if close is None:
+            return self.forgotten_closes.get(challenge_id, CloseState.NONE)
+        if close.status is ActionStatus.CANCELED:
             return CloseState.NONE
         if close.status is ActionStatus.FAILED:  # refused, or given up without an answer
             return CloseState.NONE if close.last_outcome is Outcome.FAILED else CloseState.UNKNOWN

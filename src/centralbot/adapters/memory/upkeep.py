@@ -87,6 +87,9 @@ class MemoryUpkeep:
             limit,
         )
         for action_id in actions:
+            action = state.actions[action_id]
+            if action.action_type is ActionType.CLOSE_PR_WITH_COMMENT and action.challenge_id is not None:
+                state.forgotten_closes[action.challenge_id] = state.close_state(action.challenge_id)
             del state.actions[action_id]
         audit = _some((event.id for event in state.audit if event.at < retention.audit_before), limit)
         gone = frozenset(audit)

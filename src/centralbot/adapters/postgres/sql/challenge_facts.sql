@@ -4,17 +4,18 @@ select clock_timestamp() as now,
        exists (select from repo_whitelist w where w.repo_id = c.repo_id and w.github_user_id = c.author_id),
        exists (select from pr_challenges o where o.repo_id = c.repo_id and o.pr_number = c.pr_number and o.id <> c.id
                   and o.status in ('PENDING', 'VERIFIED', 'EXEMPT')),
-       (select case when q.action_id is null
-                    then case when a.settled = 'DONE' and a.failure_code = 'ALREADY_CLOSED' then 'NOT_BY_US'
-                              when a.settled = 'DONE' then 'CLOSED'
-                              when a.settled = 'FAILED' and a.outcome is distinct from 'FAILED' then 'UNKNOWN'
-                              else 'NONE' end
-                    when q.claim_token is not null and q.run_at > now() then 'IN_FLIGHT'
-                    when q.attempts > 0 then 'UNKNOWN'
-                    else 'QUEUED' end
-          from bot_actions a left join bot_action_queue q on q.action_id = a.id
-         where a.challenge_id = c.id and a.action_type = 'CLOSE_PR_WITH_COMMENT'
-         order by a.id desc limit 1),
+       coalesce((
+         select case when q.action_id is null
+                     then case when a.settled = 'DONE' and a.failure_code = 'ALREADY_CLOSED' then 'NOT_BY_US'
+                               when a.settled = 'DONE' then 'CLOSED'
+                               when a.settled = 'FAILED' and a.outcome is distinct from 'FAILED' then 'UNKNOWN'
+                               else 'NONE' end
+                     when q.claim_token is not null and q.run_at > now() then 'IN_FLIGHT'
+                     when q.attempts > 0 then 'UNKNOWN'
+                     else 'QUEUED' end
+           from bot_actions a left join bot_action_queue q on q.action_id = a.id
+          where a.challenge_id = c.id and a.action_type = 'CLOSE_PR_WITH_COMMENT'
+          order by a.id desc limit 1), c.close_state),
        c.id,
        coalesce((select r.installation_id from github_installation_repositories r
                   where r.repo_id = c.repo_id and r.active), c.installation_id),
