@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from hashlib import sha256
 from uuid import uuid4
@@ -10,7 +12,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from centralbot.adapters.postgres.database import PATIENCE_S
+from centralbot.adapters.postgres.store import PostgresStore
+from centralbot.adapters.system import SystemIds
 from centralbot.domain.dedup import SignatureUse
+from centralbot.domain.errors import Unavailable
 from centralbot.domain.outbox import ActionStatus
 from centralbot.ports.driven.deliveries import SignatureReplayed
 from tests.builders import a_pull_request_event, a_settlement
@@ -81,3 +87,23 @@ async def test_a_deadlock_is_tried_again_whole(postgres: UnderTest, database: st
     after = await postgres.store.challenges.get(challenge.id)
     assert (after.status, after.gate_comment_id) == ("CANCELED", COMMENT)
     assert await postgres.settle(action) == ActionStatus.DONE
+
+
+async def test_a_server_that_hangs_is_given_up_and_costs_only_the_one_who_waited(database: str) -> None:
+    """No answer, no error, no end of the connection, as of a host that has gone: Unavailable, then a new connection."""
+    store_of_ours = PostgresStore.open(database, secret_key="k" * 40, ids=SystemIds(), answer_s=PATIENCE_S)
+    async with store_of_ours as store, await psycopg.AsyncConnection.connect(database, autocommit=True) as other:
+        found = await other.execute(
+            "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        hung = [row[0] for row in await found.fetchall()]
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(60):
+                with pytest.raises(Unavailable):
+                    await store.health.backlog()
+                assert (await store.health.backlog()).due_challenges == 0
+        finally:
+            for pid in hung:
+                os.kill(pid, signal.SIGCONT)

@@ -7,6 +7,8 @@ what is not becomes :class:`~centralbot.domain.errors.Unavailable`.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from random import random
@@ -27,11 +29,14 @@ Connection = AsyncConnection[TupleRow]
 OPTIONS = (
     "-c enable_seqscan=off -c enable_mergejoin=off -c jit=off "
     "-c plan_cache_mode=force_generic_plan -c timezone=UTC "
-    "-c statement_timeout=15s -c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
+    "-c lock_timeout=2s -c idle_in_transaction_session_timeout=15s"
 )
+ANSWER_S = 15.0
 ATTEMPTS = 4
 PATIENCE_S = 3.0
 """How long one call waits for a server that is away: the bot's request and GitHub's delivery have 7 and 10 s in all."""
+SILENCE_S = 1.0
+"""A server that does not even say that a statement took too long is hung, or the network has lost it."""
 
 
 class Unreachable(Unavailable):
@@ -57,10 +62,12 @@ class _Pool(AsyncConnectionPool[Connection]):
 
 
 class Database:
-    """A pool of connections to one PostgreSQL."""
+    """A pool of connections to one PostgreSQL. ``answer_s`` is how long it may take for what is asked of it at once."""
 
-    def __init__(self, dsn: str, *, max_connections: int = 8) -> None:
+    def __init__(self, dsn: str, *, max_connections: int = 8, answer_s: float = ANSWER_S) -> None:
         self.dsn = dsn
+        self._answer_s = answer_s
+        options = f"{OPTIONS} -c statement_timeout={int(answer_s * 1000)}"
         self._pool = _Pool(
             dsn,
             min_size=1,
@@ -68,7 +75,7 @@ class Database:
             open=False,
             timeout=PATIENCE_S,
             reconnect_timeout=0.1,  # one try per request: the server's return is noticed at once, with no backoff
-            kwargs={"autocommit": True, "prepare_threshold": 0, "options": OPTIONS, "connect_timeout": 3},
+            kwargs={"autocommit": True, "prepare_threshold": 0, "options": options, "connect_timeout": 3},
             name="centralbot",
         )
 
@@ -90,17 +97,19 @@ class Database:
 
         ``lock`` names transaction locks to take before, in ascending order, without a round trip of their own.
         ``attempt`` is 0 the first time. After a lost connection it is unknown whether the first try was committed.
-        Raises Unavailable once the tries, or the patience with a server that is away, are used up.
+        Raises Unavailable once the tries, or the patience with a server that is away or hung, are used up.
         """
         until = time.monotonic() + PATIENCE_S
         for attempt in range(ATTEMPTS):
             try:
                 connection = await self._pool.getconn(timeout=max(0.1, until - time.monotonic()))
+                hung = asyncio.get_running_loop().call_later(self._answer_s + SILENCE_S, _hang_up, connection)
                 try:  # `async with pool.connection()` would commit once more
                     if not transaction:
                         return await work(connection, attempt)
                     return await _in_transaction(connection, _begin(lock), work, attempt)
                 finally:
+                    hung.cancel()
                     await self._pool.putconn(connection)
             except (Conflict, *RETRIED) as exc:
                 failure: Exception = exc
@@ -111,9 +120,9 @@ class Database:
                 break
             except OperationalError as exc:
                 failure = exc
+                await self._pool.drain()
                 if time.monotonic() >= until:
                     break
-                await self._pool.drain()
             await asyncio.sleep((0.02 + 0.08 * random()) * 2**attempt)  # noqa: S311 - spreading, not security
         kind = Unreachable if _is_away(failure) else Unavailable
         raise kind(f"the store cannot answer: {_one_line(failure)}") from failure
@@ -125,6 +134,13 @@ class Database:
             return await (await connection.execute(query, parameters)).fetchall()
 
         return await self.run(work, transaction=False)
+
+
+def _hang_up(connection: Connection) -> None:
+    """Have whoever waits for ``connection`` see it lost. Canceling would wait for the server's answer once more."""
+    if not connection.closed:
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
 
 def _begin(lock: Sequence[int]) -> bytes:

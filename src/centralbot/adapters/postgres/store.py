@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from centralbot.adapters.postgres.actions import PostgresActions
 from centralbot.adapters.postgres.challenges import PostgresChallenges
 from centralbot.adapters.postgres.cipher import Cipher
-from centralbot.adapters.postgres.database import Database
+from centralbot.adapters.postgres.database import ANSWER_S, Database
 from centralbot.adapters.postgres.deliveries import PostgresDeliveries
 from centralbot.adapters.postgres.health import PostgresHealth
 from centralbot.adapters.postgres.keys import PostgresServiceKeys
@@ -47,13 +47,21 @@ class PostgresStore:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, dsn: str, *, secret_key: str, ids: Ids, rules: OutboxRules | None = None, max_connections: int = 8
+        cls,
+        dsn: str,
+        *,
+        secret_key: str,
+        ids: Ids,
+        rules: OutboxRules | None = None,
+        max_connections: int = 8,
+        answer_s: float = ANSWER_S,
     ) -> AsyncIterator[PostgresStore]:
         """Connect to a migrated database; closed at the end of the block.
 
-        ``secret_key`` is CENTRALBOT_SECRET_KEY. Raises Unavailable when the server does not answer.
+        ``secret_key`` is CENTRALBOT_SECRET_KEY; what takes the server longer than ``answer_s`` is Unavailable. Raises
+        Unavailable when the server does not answer.
         """
-        database = Database(dsn, max_connections=max_connections)
+        database = Database(dsn, max_connections=max_connections, answer_s=answer_s)
         await database.open()
         notifier = Notifier(dsn)
         try:

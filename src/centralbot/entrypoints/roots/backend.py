@@ -12,6 +12,7 @@ import structlog
 
 from centralbot.adapters import embedded_postgres
 from centralbot.adapters.postgres.cipher import derive
+from centralbot.adapters.postgres.database import ANSWER_S
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaStatus, migrate, status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
@@ -39,6 +40,9 @@ from centralbot.ports.driving.sweep import Sweep
 from centralbot.ports.driving.verify import Verdicts
 
 log = structlog.get_logger("centralbot")
+
+API_ANSWER_S = 5.0
+"""What takes the store longer is of no use: whoever asked has gone (the bot after 7 s, GitHub after 10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,12 @@ def schema_status(settings: DatabaseSettings) -> SchemaStatus:
 
 @asynccontextmanager
 async def open_backend(
-    store: StoreSettings, gate: GateSettings, outbox: OutboxSettings, *, max_connections: int = 8
+    store: StoreSettings,
+    gate: GateSettings,
+    outbox: OutboxSettings,
+    *,
+    max_connections: int = 8,
+    answer_s: float = ANSWER_S,
 ) -> AsyncIterator[Backend]:
     """The store, migrated and open, with the use cases. Raises Unavailable, SchemaError, SettingsError."""
     with database(store) as dsn:
@@ -97,7 +106,12 @@ async def open_backend(
             gate_url=lambda challenge_id: f"{gate.public_url}/g/{gate_token(token_key, challenge_id)}",
         )
         async with PostgresStore.open(
-            dsn, secret_key=store.secret_key, ids=ids, rules=rules, max_connections=max_connections
+            dsn,
+            secret_key=store.secret_key,
+            ids=ids,
+            rules=rules,
+            max_connections=max_connections,
+            answer_s=answer_s,
         ) as opened:
             gc.collect()
             gc.freeze()  # modules and the store live to the end; a sweep of thousands should not look at them again
@@ -135,7 +149,8 @@ async def serve_api(
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``on_ready`` gets the base URL once it listens."""
-    async with open_backend(store, gate, outbox) as backend, people_side(backend, web) as people:
+    opened = open_backend(store, gate, outbox, answer_s=API_ANSWER_S)
+    async with opened as backend, people_side(backend, web) as people:
         try:
             await check_secret_key(backend.store.keys)
         except Unavailable as exc:
