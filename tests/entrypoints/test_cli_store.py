@@ -189,16 +189,31 @@ def test_names_from_outside_cannot_forge_output(cli: Cli) -> None:
     assert r"org/\x1b[31mred\nfake\u202e" in result.out
 
 
-def test_a_terminal_gets_a_table_without_markup_of_others(cli: Cli) -> None:
-    """Brackets in a name stay brackets."""
-    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/[red]x[/red]")
+def on_terminal(cli: Cli, *arguments: str, columns: int = 80) -> str:
+    """What a terminal of so many columns gets."""
     ours, theirs = pty.openpty()
     try:
-        subprocess.run([SCRIPT, "repos", "list"], cwd=cli.directory, env=cli.environ({}), stdout=theirs, check=True)
-        shown = os.read(ours, 65536).decode()
+        environ = cli.environ({"COLUMNS": str(columns)})
+        subprocess.run([SCRIPT, *arguments], cwd=cli.directory, env=environ, stdout=theirs, check=True)
+        return os.read(ours, 65536).decode()
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def test_a_terminal_that_is_too_narrow_gets_a_field_a_line(cli: Cli) -> None:
+    """Whole values: an id that is cut cannot be copied."""
+    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "organization/repository")
+    cli("repos", "set", 6)
+    wide, narrow = (on_terminal(cli, "repos", "list", columns=columns) for columns in (200, 60))
+    assert ("─" in wide, "─" in narrow) == (True, False)
+    assert narrow.splitlines()[:2] == ["repo id       5", "name          organization/repository"]
+
+
+def test_a_terminal_gets_a_table_without_markup_of_others(cli: Cli) -> None:
+    """Brackets in a name stay brackets."""
+    cli("repos", "set", 5, "--installation-id", 7, "--full-name", "org/[red]x[/red]")
+    shown = on_terminal(cli, "repos", "list")
     assert ("org/[red]x[/red]" in shown, "─" in shown) == (True, True)
 
 

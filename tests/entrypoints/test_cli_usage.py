@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.commands import SECRET_KEY, Cli
+from tests.entrypoints.commands import SCRIPT, SECRET_KEY, Cli
 
 COMMANDS = {
     "serve-api", "serve-worker", "sweep", "doctor", "sync", "replay", "db", "keys", "repos", "whitelist", "actions",
@@ -90,6 +91,18 @@ def test_a_wrong_setting_is_one_line_that_names_the_variable(
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
     assert result.err.startswith(f"error: {name}: ")
     assert list(bare_cli.directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_fault(bare_cli: Cli, closed: str) -> None:
+    """As under a supervisor that keeps none."""
+    line = f'"$0" docs diagrams --check --path "$1" {closed}; echo $?'
+    paths = [SCRIPT, Path(__file__).parents[2] / "docs/states.md"]
+    done = subprocess.run(
+        ["sh", "-c", line, *paths], cwd=bare_cli.directory, env=bare_cli.environ({}), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")
 
 
 def test_settings_come_from_the_env_file_too(bare_cli: Cli) -> None:

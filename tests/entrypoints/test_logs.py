@@ -79,6 +79,23 @@ def test_a_login_cannot_forge_a_line(form: Any) -> None:
     assert "eve" in text
 
 
+@pytest.mark.parametrize(("no_color", "colored"), [("", True), ("1", False)])
+def test_a_terminal_has_colors_unless_they_are_not_wanted(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, colored: bool
+) -> None:
+    """https://no-color.org."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("NO_COLOR", no_color)
+    stream = Terminal()
+    configure_logging("console", "info", stream=stream)
+    structlog.get_logger().info("seen")
+    assert ("\x1b[" in stream.getvalue()) is colored
+
+
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_traceback_is_logged_cleaned(form: Any) -> None:
     """An exception's message is as dangerous as any other text."""

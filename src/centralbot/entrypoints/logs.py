@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -103,7 +104,9 @@ def configure_logging(
     renderer: Processor = structlog.processors.JSONRenderer(serializer=_json)
     if format == "console":
         renderer = structlog.dev.ConsoleRenderer(
-            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback, sort_keys=False
+            colors=target.isatty() and not os.environ.get("NO_COLOR"),  # https://no-color.org
+            exception_formatter=structlog.dev.plain_traceback,
+            sort_keys=False,
         )
     structlog.configure(
         processors=[*prepared, renderer],

@@ -29,7 +29,7 @@ def doctor(as_json: AsJson = False) -> None:
             found.append(check)
             if not as_json:
                 progress.done()
-                print(f"{MARKS[check.status]}  {check.name:<12} {printable(check.message)}", flush=True)
+                print(f"{MARKS[check.status]}  {check.name:<16} {printable(check.message)}", flush=True)
         return found
 
     try:

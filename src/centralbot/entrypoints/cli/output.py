@@ -14,6 +14,10 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
+LONGEST_UNBROKEN = 40
+"""What is longer, as a reason why something failed, may go over several lines of its cell."""
+
+
 def printable(text: object) -> str:
     """``text`` with everything that moves a cursor, ends a line or runs backwards written as an escape."""
     return "".join(
@@ -57,32 +61,41 @@ def _plain(value: object) -> object:
 
 
 def emit_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Rows for people: a table on a terminal, aligned text elsewhere. ``empty`` is said where there are none."""
+    """Rows for people: a table on a terminal that is wide enough, else a field a line; aligned text elsewhere.
+
+    ``empty`` is said where there are none.
+    """
     if not rows:
         note(empty)
         return
     cells = [["" if cell is None else printable(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _rich_table(columns, cells)
-        return
     titles = [column.upper() for column in columns]
     widths = [max(len(line[i]) for line in (titles, *cells)) for i in range(len(columns))]
+    if sys.stdout.isatty():
+        _on_terminal(columns, cells, sum(min(width, LONGEST_UNBROKEN) + 3 for width in widths))
+        return
     for line in (titles, *cells):
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def _on_terminal(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    if width > console.width:
+        for number, row in enumerate(cells):
+            print(end="\n" if number else "")
+            emit_fields({name: cell for name, cell in zip(columns, row, strict=True) if cell})
+        return
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, no_wrap=column == "id", overflow="fold")  # an id is copied
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))  # Text: brackets in a name are no markup
-    Console().print(table)
+    console.print(table)
 
 
 def emit_fields(fields: Mapping[str, object]) -> None:
