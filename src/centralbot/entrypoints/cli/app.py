@@ -96,7 +96,7 @@ def main() -> None:
     """The console script."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open to the end
         getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         sys.exit(build()(prog_name="centralbot", standalone_mode=False) or 0)
