@@ -59,6 +59,7 @@ class CancelReason(StrEnum):
     REPOSITORY_REMOVED = "REPOSITORY_REMOVED"
     NOTICE_FAILED = "NOTICE_FAILED"
     MAINTAINER = "MAINTAINER"
+    SWITCHED_OFF = "MODE_OFF"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

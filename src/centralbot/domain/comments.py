@@ -107,6 +107,7 @@ def exempt(challenge: Challenge, why: Exemption) -> str:
 _CANCELED = {
     CancelReason.DRAFTED: "This pull request is a draft now. The check starts anew when it is ready for review.",
     CancelReason.MAINTAINER: "A maintainer has called the check off. Nothing to do.",
+    CancelReason.SWITCHED_OFF: "This repository asks nobody any more. Nothing to do.",
 }
 
 

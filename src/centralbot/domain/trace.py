@@ -37,6 +37,7 @@ _CANCELED = {
     CancelReason.DRAFTED: "the pull request became a draft, and drafts are not asked here.",
     CancelReason.UNINSTALLED: "the App was uninstalled.",
     CancelReason.REPOSITORY_REMOVED: "the repository was taken out of the App's installation.",
+    CancelReason.SWITCHED_OFF: "the repository was switched off by the deadline.",
     CancelReason.NOTICE_FAILED: "the comment could not be posted, so nobody is closed for not having read it.",
 }
 _SETTINGS = {

@@ -46,11 +46,13 @@ class ChallengeFacts:
 
     ``challenge.installation_id`` is the installation that its repository is in by now, if any.
     ``superseded``: the pull request has another, active challenge. ``whitelisted``: its author is, now.
+    ``switched_off``: its repository is off, now.
     """
 
     now: datetime
     challenge: Challenge
     whitelisted: bool = False
+    switched_off: bool = False
     superseded: bool = False
     close: CloseState = CloseState.NONE
 
@@ -58,6 +60,7 @@ class ChallengeFacts:
 def on_deadline(gate: Gate, facts: ChallengeFacts, *, position: int = 0) -> Effects:
     """What a due challenge becomes: EXEMPT for an author whitelisted by now, else TIMED_OUT_CLOSED and a close.
 
+    CANCELED in a repository that is off by now: nobody hears of a maintainer's reopen or label there, so nobody closes.
     ``position`` (0, 1, …) is its place among the closes that wait in its repository; later ones are spaced out.
     """
     challenge, now = facts.challenge, facts.now
@@ -67,8 +70,12 @@ def on_deadline(gate: Gate, facts: ChallengeFacts, *, position: int = 0) -> Effe
         return _changed(
             gate, challenge, after, now, actions=_say(gate, after, text, ActionReason.EXEMPT), cancel="CHALLENGE_EXEMPT"
         )
+    if facts.switched_off and not challenge.is_shadow:
+        after = transition(challenge, ChallengeEvent.CANCEL, reason=CancelReason.SWITCHED_OFF, now=now)
+        actions = _say(gate, after, comments.canceled(CancelReason.SWITCHED_OFF), ActionReason.CANCELED)
+        return _changed(gate, challenge, after, now, actions=actions, cancel="CHALLENGE_CANCELED")
     after = transition(challenge, ChallengeEvent.TIME_OUT, reason="DEADLINE", now=now)
-    actions: tuple[NewAction, ...] = ()
+    actions = ()
     if not after.is_shadow:
         close = NewAction(
             id=gate.new_id(),

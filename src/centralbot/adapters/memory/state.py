@@ -20,7 +20,7 @@ from centralbot.domain.errors import NotFound
 from centralbot.domain.gating import Gate
 from centralbot.domain.installation import Installation, InstallationRepository
 from centralbot.domain.outbox import ALREADY_CLOSED, SETTLED, Action, ActionStatus, ActionType, Outcome
-from centralbot.domain.policy import RepoConfig
+from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.driven.admin import ServiceKey, WhitelistEntry
 from centralbot.ports.driven.clock import Clock, Ids
@@ -148,9 +148,15 @@ class State:
             now=self.now(),
             challenge=replace(challenge, installation_id=here),
             whitelisted=(challenge.repo_id, challenge.author_id) in self.whitelist,
+            switched_off=self.is_off(challenge.repo_id),
             superseded=any(other.is_active and other.id != challenge.id for other in others),
             close=self.close_state(challenge.id),
         )
+
+    def is_off(self, repo_id: int) -> bool:
+        """Whether somebody has switched the repository off."""
+        config = self.configs.get(repo_id)
+        return config is not None and config.mode is Mode.OFF
 
     def close_state(self, challenge_id: UUID) -> CloseState:
         """How far its close has come; once that action is forgotten, what is kept of it."""

@@ -36,12 +36,13 @@ class MemoryUpkeep:
             challenge = state.challenges[challenge_id]
             effects = decide(state.facts(challenge), positions[challenge.repo_id])
             decisions.append(effects)
-            if effects.changed is None or effects.changed.challenge.status is not ChallengeStatus.EXEMPT:
-                positions[challenge.repo_id] += 1  # who is let in takes no place among the closes
+            if effects.changed is not None and effects.changed.challenge.status is ChallengeStatus.TIMED_OUT_CLOSED:
+                positions[challenge.repo_id] += 1  # who is let go takes no place among the closes
         for effects in decisions:
             apply(state, effects)
         became = Counter(state.challenges[challenge_id].status for _, challenge_id in due)
-        return became[ChallengeStatus.TIMED_OUT_CLOSED], became[ChallengeStatus.EXEMPT]
+        timed_out = became[ChallengeStatus.TIMED_OUT_CLOSED]
+        return timed_out, became.total() - timed_out
 
     async def return_expired(self, *, max_attempts: int, limit: int) -> tuple[int, int]:
         state, now = self._state, self._state.now()
@@ -108,7 +109,10 @@ class MemoryUpkeep:
         if installation is not None and installation.status is InstallationStatus.DELETED:
             return CancelReason.UNINSTALLED
         row = self._state.repositories.get((action.installation_id, action.repo_id))
-        return CancelReason.REPOSITORY_REMOVED if row is not None and not row.active else None
+        if row is not None and not row.active:
+            return CancelReason.REPOSITORY_REMOVED
+        is_close = action.action_type is ActionType.CLOSE_PR_WITH_COMMENT
+        return CancelReason.SWITCHED_OFF if is_close and self._state.is_off(action.repo_id) else None
 
 
 def _some(items: Iterable[T], limit: int) -> list[T]:

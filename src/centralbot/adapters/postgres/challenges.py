@@ -32,10 +32,11 @@ def _facts(row: Sequence[Any] | None, challenge_id: UUID) -> ChallengeFacts:
         raise NotFound(f"there is no challenge {challenge_id}")
     return ChallengeFacts(
         now=row[0],
-        challenge=codec.challenge(row[4:]),
+        challenge=codec.challenge(row[5:]),
         whitelisted=row[1],
-        superseded=row[2],
-        close=CloseState(row[3] or CloseState.NONE),
+        switched_off=row[2],
+        superseded=row[3],
+        close=CloseState(row[4] or CloseState.NONE),
     )
 
 

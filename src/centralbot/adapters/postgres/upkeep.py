@@ -40,14 +40,14 @@ class PostgresUpkeep:
             positions: dict[int, int] = {}
             short: list[dict[str, object]] = []
             others: list[Effects] = []
-            exempt = 0
+            timed_out = 0
             for row in rows:
-                challenge = codec.challenge(row[3:])
-                position = positions.setdefault(challenge.repo_id, row[2])
-                effects = decide(ChallengeFacts(now=row[0], challenge=challenge, whitelisted=row[1]), position)
-                if effects.changed is not None and effects.changed.challenge.status is ChallengeStatus.EXEMPT:
-                    exempt += 1
-                else:
+                challenge = codec.challenge(row[4:])
+                position = positions.setdefault(challenge.repo_id, row[3])
+                facts = ChallengeFacts(now=row[0], challenge=challenge, whitelisted=row[1], switched_off=row[2])
+                effects = decide(facts, position)
+                if effects.changed is not None and effects.changed.challenge.status is ChallengeStatus.TIMED_OUT_CLOSED:
+                    timed_out += 1
                     positions[challenge.repo_id] = position + 1
                 time_out = codec.time_out(effects)
                 if time_out is None:
@@ -59,7 +59,7 @@ class PostgresUpkeep:
             if others:
                 parameters, expected = codec.effects_parameters(others)
                 await _write(connection, sql("apply_effects"), parameters, expected=expected)
-            return len(rows) - exempt, exempt
+            return timed_out, len(rows) - timed_out
 
         counts = await self._database.run(work)
         if sum(counts):

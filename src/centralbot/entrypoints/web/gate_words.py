@@ -25,6 +25,7 @@ CANCELED: Mapping[str, str] = {
     CancelReason.REPOSITORY_REMOVED: "The repository does not use centralbot any more.",
     CancelReason.NOTICE_FAILED: "We could not comment on the pull request, so nothing is asked of you.",
     CancelReason.MAINTAINER: "A maintainer called the check off.",
+    CancelReason.SWITCHED_OFF: "The repository asks nobody any more.",
 }
 
 

@@ -77,6 +77,7 @@ _CANCELED: Mapping[str, str] = {
     CancelReason.REPOSITORY_REMOVED: "The repository left the installation",
     CancelReason.NOTICE_FAILED: "Its comment could not be posted, so nobody may be closed for it",
     CancelReason.MAINTAINER: "A maintainer called the check off",
+    CancelReason.SWITCHED_OFF: "The repository was switched off by the deadline",
 }
 
 

@@ -91,7 +91,7 @@ class Upkeep(Protocol):
     """
 
     async def sweep_due(self, decide: DecideDue, *, limit: int) -> tuple[int, int]:
-        """Decide due challenges, oldest deadline first; returns (timed out, exempt).
+        """Decide due challenges, oldest deadline first; returns (timed out, let go: exempt or canceled).
 
         ``decide`` gets the facts and the challenge's position among the closes that wait in its repository.
         """
@@ -102,7 +102,10 @@ class Upkeep(Protocol):
         ...
 
     async def cancel_strays(self, *, limit: int) -> int:
-        """Cancel queued actions whose installation is deleted or whose repository left it."""
+        """Cancel queued actions whose installation is deleted or whose repository left it; closes also where it is off.
+
+        A comment that goes so takes the challenge with it that nobody was told of.
+        """
         ...
 
     async def forget(self, retention: Retention, *, limit: int) -> int:

@@ -23,7 +23,7 @@ AUDIT_RETENTION = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
-    """What one pass did, in rows."""
+    """What one pass did, in rows. ``exempt``: challenges that came due and were let go."""
 
     timed_out: int = 0
     exempt: int = 0

@@ -1,19 +1,23 @@
--- Cancel queued actions whose installation is deleted or whose repository left it (queued while that happened). A
--- challenge whose comment goes so was made while that happened, too: nobody would ever hear of it. A queue has many
--- actions in few places: each place is looked up once.
+-- Cancel queued actions whose installation is deleted or whose repository left it (queued while that happened), and the
+-- closes of a repository that was switched off since. A challenge whose comment goes so was made while its repository
+-- left, too: nobody would ever hear of it. A queue has many actions in few places: each place is looked up once.
 with places as materialized (select distinct installation_id, repo_id from bot_action_queue),
 gone_places as materialized (
   select p.installation_id, p.repo_id,
-         case when i.status = 'DELETED' then 'INSTALLATION_DELETED' else 'REPOSITORY_REMOVED' end as reason
+         case when i.status = 'DELETED' then 'INSTALLATION_DELETED'
+              when not coalesce(r.active, true) then 'REPOSITORY_REMOVED'
+              else 'MODE_OFF' end as reason
     from places p
     join github_installations i on i.installation_id = p.installation_id
     left join github_installation_repositories r
       on r.installation_id = p.installation_id and r.repo_id = p.repo_id
-   where i.status = 'DELETED' or not coalesce(r.active, true)),
+    left join repo_configs f on f.repo_id = p.repo_id and f.mode = 'off'
+   where i.status = 'DELETED' or not coalesce(r.active, true) or f.repo_id is not null),
 head as materialized (
   select q.action_id, q.attempts, q.challenge_id, q.action_type, p.reason
     from gone_places p join bot_action_queue q on q.repo_id = p.repo_id and q.installation_id = p.installation_id
-   where q.claim_token is null or q.run_at <= now()
+   where (q.claim_token is null or q.run_at <= now())
+     and (p.reason <> 'MODE_OFF' or q.action_type = 'CLOSE_PR_WITH_COMMENT')
    limit %(limit)s for update of q skip locked),
 gone as (delete from bot_action_queue q where q.action_id = any(array(select action_id from head))),
 unnoticed as (

@@ -2,6 +2,7 @@
 -- installation is the one that its repository is in by now, if any: the App may have been installed anew.
 select clock_timestamp() as now,
        exists (select from repo_whitelist w where w.repo_id = c.repo_id and w.github_user_id = c.author_id),
+       exists (select from repo_configs f where f.repo_id = c.repo_id and f.mode = 'off'),
        exists (select from pr_challenges o where o.repo_id = c.repo_id and o.pr_number = c.pr_number and o.id <> c.id
                   and o.status in ('PENDING', 'VERIFIED', 'EXEMPT')),
        coalesce((
