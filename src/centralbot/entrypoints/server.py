@@ -69,7 +69,7 @@ def make_server(
     ``chosen_by``: what to change where it cannot listen.
     """
     config = uvicorn.Config(
-        app,
+        _answering_head(app),
         host=host,
         port=port,
         log_config=None,
@@ -85,6 +85,17 @@ def make_server(
         ws="none",
     )
     return Server(config, on_stop, chosen_by)
+
+
+def _answering_head(app: Any) -> Any:
+    """``app``, where HEAD is what GET would be without its body, which uvicorn leaves out (RFC 9110, 9.3.2)."""
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await app(scope, receive, send)
+
+    return answering
 
 
 async def started(server: Server, task: asyncio.Task[None]) -> None:

@@ -55,6 +55,16 @@ async def test_it_is_alive_and_ready(api: Api) -> None:
     assert "PostgreSQL" in ready.body["checks"]["store"]
 
 
+async def test_head_is_get_without_its_body(api: Api) -> None:
+    """As probes of uptime and checkers of links ask."""
+    for path in ("/healthz", "/readyz", "/metrics", "/schema"):
+        asked, got = await api.bot.get(path, "HEAD"), await api.bot.get(path)
+        assert (asked.status, asked.body or "") == (200, "")
+        assert asked.headers["content-type"] == got.headers["content-type"]
+    assert (await api.bot.get(CLAIM, "HEAD")).status == 405
+    assert (await api.bot.get("/nope", "HEAD")).status == 404
+
+
 async def test_metrics_tell_what_was_taken_and_what_waits(api: Api) -> None:
     """Labels are bounded: what is unknown counts as other."""
     await api.bot.pull_request(opened(delivery_id="d"))
