@@ -46,12 +46,13 @@ class Started:
                 self.errors.append(line)
                 self._said.notify_all()
 
-    def log(self, event: str) -> dict[str, Any]:
-        """The first log line with that event, waited for."""
+    def log(self, event: str, **fields: Any) -> dict[str, Any]:
+        """The first log line with that event, and those fields, waited for."""
+        wanted = {"event": event, **fields}
 
         def found() -> dict[str, Any] | None:
             lines = (json.loads(line) for line in self.errors if line.startswith("{"))
-            return next((line for line in lines if line["event"] == event), None)
+            return next((line for line in lines if wanted.items() <= line.items()), None)
 
         with self._said:
             line = self._said.wait_for(found, timeout=60)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -47,6 +49,34 @@ def test_the_worker_serves_until_it_is_stopped(bare_cli: Cli) -> None:
         assert httpx.get(f"{url}/healthz").status_code == 200
         result = worker.stop()
     assert (result.code, result.out) == (0, "")
+
+
+def test_a_worker_whose_key_is_refused_is_not_ready_until_it_is_not(cli: Cli) -> None:
+    """It names the settings, also where the backend was away before."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    settings = WORKER | {"CENTRALBOT_BACKEND_URL": f"http://127.0.0.1:{port}"}
+    with cli.started("serve-worker", **settings) as worker:
+        ready = f"{worker.log('worker.listening')['url']}/readyz"
+        assert worker.log("claim.failed")["code"] == "UNAVAILABLE"
+        with cli.started("serve-api", CENTRALBOT_API_PORT=port) as api:
+            api.log("api.listening")
+            worker.log("claim.failed", code="FORBIDDEN")
+            refused = until(ready, lambda backend: "CENTRALBOT_BOT_KEY_ID" in backend)
+            cli("keys", "create", "--key-id", "bot-1", "--secret", "bot-secret")
+            worker.log("claim.recovered")
+            until(ready, lambda backend: backend.endswith(" is ready"))
+    assert refused == 503
+
+
+def until(url: str, seen: Callable[[str], bool]) -> int:
+    """Ask until the backend's line is as wanted; the status then."""
+    for _ in range(600):
+        answer = httpx.get(url)
+        if seen(answer.json()["checks"]["backend"]):
+            return answer.status_code
+        time.sleep(0.1)
+    raise AssertionError(answer.text)
 
 
 @pytest.mark.parametrize(

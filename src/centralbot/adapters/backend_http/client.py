@@ -105,7 +105,7 @@ class BackendClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise _unreachable(exc) from exc
         if answer.status != 200:
-            raise Unavailable(f"the backend answers {answer.status}: {body[:200].decode('utf-8', 'replace')}")
+            raise Unavailable(f"the backend answers {answer.status}: {body[:1000].decode('utf-8', 'replace')}")
 
     @property
     def _session(self) -> aiohttp.ClientSession:

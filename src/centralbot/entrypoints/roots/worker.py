@@ -13,6 +13,7 @@ from centralbot import __version__
 from centralbot.adapters.backend_http import BackendClient
 from centralbot.adapters.github.app import GitHubApp, GitHubSettings, open_github
 from centralbot.adapters.system import SystemClock, SystemIds
+from centralbot.domain.errors import Forbidden
 from centralbot.entrypoints.server import Server, make_server, started
 from centralbot.entrypoints.settings import GitHubAppSettings, WorkerSettings
 from centralbot.entrypoints.worker.app import build_app
@@ -85,7 +86,7 @@ async def open_worker(settings: WorkerSettings, github: GitHubAppSettings) -> As
         )
         readiness = Readiness(
             checks={
-                "backend": (BACKEND_CHECK_S, _backend_check(backend, settings.backend_url)),
+                "backend": (BACKEND_CHECK_S, _backend_check(backend, settings.backend_url, observers)),
                 "github": (GITHUB_CHECK_S, _github_check(app)),
             },
             clock=clock,
@@ -128,9 +129,11 @@ async def serve_worker(
         log.info("worker.stopped", worker_id=settings.worker_id)
 
 
-def _backend_check(backend: BackendClient, url: str) -> Check:
+def _backend_check(backend: BackendClient, url: str, observers: Observers) -> Check:
     async def check() -> str:
         await backend.check()
+        if observers.refusal is not None:
+            raise Forbidden(f"{url} refuses us: {observers.refusal}")
         return f"{url} is ready"
 
     return check

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from centralbot.domain.errors import CentralbotError
+from centralbot.domain.errors import CentralbotError, Forbidden
 from centralbot.domain.outbox import ActionStatus, Outcome, Settlement
 from centralbot.entrypoints.worker.metrics import WorkerMetrics
 from centralbot.ports.driven.outbox import ClaimedAction
@@ -21,19 +21,24 @@ class Observers:
 
     def __init__(self, metrics: WorkerMetrics) -> None:
         self._metrics = metrics
-        self._claims_fail = False
+        self._failing: str | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """What to correct where the backend refuses this worker, as its last claim showed."""
+        return KEY_HINT if self._failing == Forbidden.code else None
 
     def claimed(self, actions: Sequence[ClaimedAction]) -> None:
-        if self._claims_fail:
-            self._claims_fail = False
+        if self._failing is not None:
+            self._failing = None
             log.info("claim.recovered")
         self._metrics.claims.labels("yes" if actions else "no").inc()
 
     def claim_failed(self, error: Exception) -> None:
         code = _code(error)
         self._metrics.claim_errors.labels(code).inc()
-        if not self._claims_fail:  # one line when it begins and one when it is over
-            self._claims_fail = True
+        if code != self._failing:  # one line when it begins, or is something else now, and one when it is over
+            self._failing = code
             hint = {"hint": KEY_HINT} if code == "FORBIDDEN" else {}
             log.warning("claim.failed", code=code, error=_message(error), **hint)
 
