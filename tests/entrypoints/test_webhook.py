@@ -314,6 +314,20 @@ async def test_a_chunked_body_without_end_is_413(bot: Bot) -> None:
     assert (status_line, sent_on) == (b"HTTP/1.1 413 Request Entity Too Large\r\n", True)
 
 
+async def test_slow_senders_of_large_bodies_keep_nobody_waiting(bot: Bot) -> None:
+    """Who only promises a large body, signed or not, holds no place that GitHub's own would need."""
+    slow = [await asyncio.open_connection("127.0.0.1", bot.server.port) for _ in range(12)]
+    for _, writer in slow:
+        writer.write(b"POST /webhooks/github HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nx" % (20 * MIB))
+        await writer.drain()
+    content = json.loads(OPENED)
+    content["pull_request"]["body"] = "x" * (3 * MIB)
+    body = json.dumps(content).encode()
+    assert (await asyncio.wait_for(bot.post(body, headers(body)), 8))[0] == 200
+    for _, writer in slow:
+        writer.close()
+
+
 async def test_a_backend_that_is_away_for_a_moment_costs_nothing(bot: Bot) -> None:
     """The event is forwarded again within the request."""
     bot.errors = [Unavailable("restarting"), Unavailable("restarting")]

@@ -47,8 +47,13 @@ class ClientGone(Exception):
     """The client hung up before its body was complete: there is nobody to answer."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
-    """The request's body, at most ``limit`` bytes. Raises PayloadTooLarge while streaming, ClientGone."""
+async def read_body(
+    scope: Scope, receive: Receive, *, limit: int, before_more: Callable[[int], Awaitable[None]] | None = None
+) -> bytes:
+    """The request's body, at most ``limit`` bytes. Raises PayloadTooLarge while streaming, ClientGone.
+
+    ``before_more`` is told how much has come, and awaited, each time that more is asked for.
+    """
     declared = header(scope, b"content-length")
     if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
         raise PayloadTooLarge(f"the body is over the limit of {limit} bytes")
@@ -61,6 +66,8 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
     parts = [body]
     size = len(body)
     while message["type"] == "http.request" and message.get("more_body"):
+        if before_more is not None:
+            await before_more(size)
         message = await receive()
         part = message.get("body", b"")
         size += len(part)

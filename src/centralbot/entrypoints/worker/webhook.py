@@ -33,6 +33,7 @@ from centralbot.entrypoints.http import (
 )
 from centralbot.entrypoints.worker.metrics import WorkerMetrics
 from centralbot.entrypoints.worker.normalize import Ignored, normalize
+from centralbot.entrypoints.worker.room import Room, Taken
 from centralbot.ports.driven.clock import Clock
 from centralbot.ports.driving.forward import Forwarder
 
@@ -43,8 +44,10 @@ LIMIT = 25 * MIB
 READ_S = 9.0
 """Later than this GitHub no longer listens."""
 LINGER_S = 2.0
-LARGE = MIB
-LARGE_AT_ONCE = 4
+ROOM = 100 * MIB
+"""For all bodies that are arriving, but for the first ``SMALL`` bytes of each, and for one body more."""
+SMALL = MIB // 8
+"""GitHub's usual deliveries are below."""
 
 _DELIVERY_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _EVENT = re.compile(rb"[\x21-\x7e]{1,64}")
@@ -83,7 +86,7 @@ class Webhook:
         self._clock = clock
         self._now = now
         self._metrics = metrics
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._room = Room(size=ROOM, free=SMALL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -139,11 +142,8 @@ class Webhook:
         self, scope: Scope, receive: Receive, delivery: _Delivery
     ) -> PullRequestEvent | InstallationEvent | Ignored:
         """Everything that needs the body; it is gone when this returns."""
-        declared = header(scope, b"content-length")
-        if declared is None or not declared.isdigit() or LARGE < int(declared[:20]) <= LIMIT:
-            async with self._large:  # the memory that bodies can take together stays bounded
-                return self._read(scope, await _body(scope, receive), delivery)
-        return self._read(scope, await _body(scope, receive), delivery)
+        with self._room.taken() as taken:
+            return self._read(scope, await _body(scope, receive, taken), delivery)
 
     def _read(self, scope: Scope, body: bytes, delivery: _Delivery) -> PullRequestEvent | InstallationEvent | Ignored:
         if not signing.webhook_matches(header(scope, b"x-hub-signature-256"), body, self._secrets):
@@ -159,10 +159,10 @@ class Webhook:
         return normalize(delivery.event, body, delivery_id=delivery_id.decode(), received_at=self._now())
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
+async def _body(scope: Scope, receive: Receive, taken: Taken) -> bytes:
     try:
         async with asyncio.timeout(READ_S):
-            return await read_body(scope, receive, limit=LIMIT)
+            return await read_body(scope, receive, limit=LIMIT, before_more=taken.before_more)
     except TimeoutError as exc:
         raise ValidationError(f"the body did not arrive within {READ_S:g} s") from exc
 
