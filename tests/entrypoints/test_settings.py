@@ -280,3 +280,25 @@ def test_a_name_that_is_no_setting_is_found(name: str, hint: str) -> None:
     """With the nearest that is one; what is right, of others or of the tests is left alone."""
     environ = {"CENTRALBOT_SECRET_KEY": "x", "CENTRALBOT_TEST_BROWSER": "x", "PATH": "x", name: "x"}
     assert list(s.unknown_names(environ)) == [(name, hint)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("A=1\nexport B='2\nC=3\n", 2),
+        ("A=1\n\n# a note\n\nsome words: of prose\n", 5),
+        ("=1\n", 1),
+    ],
+)
+def test_a_line_of_the_file_that_cannot_be_read_is_named(tmp_path: Path, text: str, line: int) -> None:
+    """By its number: what stands in it may be a secret."""
+    (tmp_path / ".env").write_text(text)
+    with pytest.raises(SettingsError, match=rf"\.env: line {line} is not NAME=value") as caught:
+        s.read_environ({}, tmp_path)
+    assert text.splitlines()[line - 1] not in str(caught.value)
+
+
+def test_the_file_may_be_as_editors_and_shells_leave_it(tmp_path: Path) -> None:
+    """With a byte order mark, Windows' line ends, a quoted PEM, a comment, a name without a value."""
+    (tmp_path / ".env").write_bytes(b'\xef\xbb\xbfA=1\r\nexport B = "x\ny"  # note\r\nC=\nD\n')
+    assert s.read_environ({}, tmp_path) == {"A": "1", "B": "x\ny", "C": ""}

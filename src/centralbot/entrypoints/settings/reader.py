@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from centralbot.domain.errors import CentralbotError
 
@@ -27,13 +28,21 @@ class SettingsError(CentralbotError):
 
 
 def read_environ(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """``environ`` over what ``.env`` in ``directory`` says. Neither is changed; ``$`` in the file stands for itself."""
+    """``environ`` over what ``.env`` in ``directory`` says. Neither is changed; ``$`` in the file stands for itself.
+
+    Raises SettingsError for a line that cannot be read: the setting that it was meant to be would be missed silently.
+    """
     file = directory / ".env"
     try:
-        values = dotenv_values(file, interpolate=False) if file.is_file() else {}
+        lines = list(parse_stream(StringIO(file.read_text("utf-8")))) if file.is_file() else []
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(file), f"cannot be read as UTF-8 text: {error}; repair or remove it") from error
-    return {name: value for name, value in values.items() if value is not None} | dict(environ)
+    for line in lines:
+        if line.error:
+            text = line.original.string
+            number = line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+            raise SettingsError(str(file), f"line {number} is not NAME=value, or a quote is not closed; correct it")
+    return {line.key: line.value for line in lines if line.key is not None and line.value is not None} | dict(environ)
 
 
 @dataclass(frozen=True, slots=True)

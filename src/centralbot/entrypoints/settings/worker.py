@@ -129,5 +129,8 @@ def _private_key(reader: Reader) -> str:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        raise SettingsError(PRIVATE_KEY, f"is not an unencrypted RSA private key in PEM; {generated}")
+        raise SettingsError(
+            PRIVATE_KEY,
+            f"is not an unencrypted RSA private key in PEM, in .env in quotes or on one line with \\n; {generated}",
+        )
     return pem
