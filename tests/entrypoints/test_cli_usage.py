@@ -50,6 +50,7 @@ def test_a_group_alone_shows_its_help_as_wrong_usage(bare_cli: Cli, group: str) 
         ("repos show acme", "REPO_ID"),
         ("repos show acme/widget/more", "REPO_ID"),
         ("repos set 1 --mode strict", "--mode"),
+        ("repos set 1 --installation-id 7 --full-name widget", "--full-name"),
         ("repos set 1 --window-s 0", "--window-s"),
         ("repos set 1 --verification magic", "--verification"),
         ("repos set 1 --exempt-association MEMBER --no-exempt-associations", "--no-exempt-associations"),

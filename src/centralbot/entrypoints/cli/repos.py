@@ -30,13 +30,21 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Repositories and their configuration.", no_args_is_help=True)
 
 
+def _full_name(value: str | None) -> str | None:
+    if value is not None and not all(value.partition("/")):
+        raise typer.BadParameter("expected owner/name")
+    return value
+
+
 @app.command("set")
 def set_repo(
     repository: Repository,
     installation_id: Annotated[
         int | None, typer.Option(min=1, max=HIGHEST_ID, help="Record that it is in this installation.")
     ] = None,
-    full_name: Annotated[str | None, typer.Option(help="owner/name, with --installation-id.")] = None,
+    full_name: Annotated[
+        str | None, typer.Option(callback=_full_name, help="owner/name, with --installation-id.")
+    ] = None,
     mode: Annotated[
         Mode | None,
         typer.Option(case_sensitive=False, help="off; shadow only records what it would do; enforce acts."),
