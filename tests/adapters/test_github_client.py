@@ -275,6 +275,24 @@ async def test_a_token_that_was_long_in_coming_is_fresh_all_the_same(script: Scr
     assert [request.url.path for request in script.sent].count("/app/installations/123/access_tokens") == 1
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        {"token": "t", "expires_at": "2026-02-16T13:00:00"},
+        {"token": "t", "expires_at": "soon"},
+        {"token": "t\r\nx: y", "expires_at": "2026-02-16T13:00:00Z"},
+        {"token": "", "expires_at": "2026-02-16T13:00:00Z"},
+    ],
+)
+async def test_a_token_that_cannot_be_used_is_no_answer(script: Script, token: dict[str, str]) -> None:
+    """As everything else that is not as GitHub describes it."""
+    script.on("/app/installations/123/access_tokens", httpx.Response(201, json=token))
+    async with github(script) as app:
+        with pytest.raises(GitHubUnavailable) as error:
+            await app.comments.create(REF, "hello")
+    assert error.value.reason == "BAD_ANSWER"
+
+
 async def test_a_second_401_pauses_the_installation(script: Script, clock: ManualClock) -> None:
     """When the new token is refused as well, it is the installation's trouble, not the action's."""
     script.on(CREATE, said(401, "Bad credentials"))

@@ -6,7 +6,7 @@ Which fields may be missing or null is as in GitHub's OpenAPI description. Field
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -21,6 +21,10 @@ from centralbot.ports.driven.github import (
 )
 
 T = TypeVar("T")
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""With its zone: one without cannot be compared."""
+Secret = Annotated[str, msgspec.Meta(pattern="^[!-~]+$")]
+"""What a header can carry."""
 
 
 class IdOnly(msgspec.Struct):
@@ -53,8 +57,8 @@ class HookConfig(msgspec.Struct):
 
 
 class AccessToken(msgspec.Struct):
-    token: str
-    expires_at: datetime
+    token: Secret
+    expires_at: Moment
 
 
 class Author(msgspec.Struct):
@@ -94,7 +98,7 @@ class Pull(msgspec.Struct):
     merged: bool = False
     draft: bool = False
     locked: bool = False
-    closed_at: datetime | None = None
+    closed_at: Moment | None = None
 
     def to_port(self) -> PullRequestState:
         return PullRequestState(
@@ -131,11 +135,11 @@ class _Account(msgspec.Struct):
 
 class Installation(msgspec.Struct):
     id: int
-    updated_at: datetime
+    updated_at: Moment
     account: _Account | None = None
     target_type: str | None = None
     repository_selection: str | None = None
-    suspended_at: datetime | None = None
+    suspended_at: Moment | None = None
 
     def to_port(self) -> InstallationInfo:
         account = self.account
@@ -154,7 +158,7 @@ class Delivery(msgspec.Struct):
     id: int
     guid: str
     event: str
-    delivered_at: datetime
+    delivered_at: Moment
     status_code: int
     action: str | None = None
     installation_id: int | None = None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
 
-from centralbot.adapters.github.shapes import IdOnly
+from centralbot.adapters.github.shapes import IdOnly, Moment
 from centralbot.domain.events import Actor, AuthorAssociation, UserType
 from centralbot.ports.driven.open_pull_requests import OpenPullRequest
 
@@ -41,8 +40,8 @@ class ListedPull(msgspec.Struct):
     html_url: str
     head: _Head
     base: _Base
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     user: _User | None = None
     author_association: str | None = None
     draft: bool = False
