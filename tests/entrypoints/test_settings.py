@@ -203,6 +203,11 @@ def test_a_worker_without_a_name_gets_one_of_its_own() -> None:
     assert first != second
 
 
+def test_an_address_of_ipv6_is_a_url_too() -> None:
+    """In brackets."""
+    assert [s.base_url(host, 80) for host in ("h", "::1")] == ["http://h:80", "http://[::1]:80"]
+
+
 def test_the_schema_needs_no_secret_key() -> None:
     """``db migrate`` runs where the key may not be known."""
     loaded = s.load_database_settings({"CENTRALBOT_DATABASE_URL": "host=h", "CENTRALBOT_DATA_DIR": "/x"})

@@ -33,6 +33,7 @@ from centralbot.entrypoints.settings import (
     OutboxSettings,
     StoreSettings,
     WebSettings,
+    base_url,
 )
 from centralbot.ports.driven.outbox import OutboxRules
 from centralbot.ports.driving.ingest import Ingest
@@ -158,7 +159,7 @@ async def serve_api(
         server = api_server(backend, host=api.host, port=api.port, people=people, trusted_proxies=web.trusted_proxies)
         task = asyncio.create_task(server.serve())
         await started(server, task)
-        url = f"http://{api.host}:{server.port}"
+        url = base_url(api.host, server.port)
         log.info("api.listening", url=url)
         on_ready(url)
         await task

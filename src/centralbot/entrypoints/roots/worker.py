@@ -15,7 +15,7 @@ from centralbot.adapters.github.app import GitHubApp, GitHubSettings, open_githu
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.errors import Forbidden
 from centralbot.entrypoints.server import Server, make_server, started
-from centralbot.entrypoints.settings import GitHubAppSettings, WorkerSettings
+from centralbot.entrypoints.settings import GitHubAppSettings, WorkerSettings, base_url
 from centralbot.entrypoints.worker.app import build_app
 from centralbot.entrypoints.worker.metrics import WorkerMetrics
 from centralbot.entrypoints.worker.observers import Observers
@@ -114,7 +114,7 @@ async def serve_worker(
         serving = asyncio.create_task(worker.server.serve())
         await started(worker.server, serving)
         working = asyncio.create_task(worker.executor.run())
-        url = f"http://{settings.host}:{worker.server.port}"
+        url = base_url(settings.host, worker.server.port)
         log.info("worker.listening", url=url, worker_id=settings.worker_id, backend=settings.backend_url)
         on_ready(url)
         try:

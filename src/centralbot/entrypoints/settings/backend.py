@@ -36,6 +36,11 @@ class OutboxSettings:
     max_attempts: int
 
 
+def base_url(host: str, port: int) -> str:
+    """The address of a server that listens there; one of IPv6 stands in brackets (RFC 3986, 3.2.2)."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def load_api_settings(environ: Mapping[str, str]) -> ApiSettings:
     """Raises SettingsError."""
     reader = Reader(environ)

@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from centralbot.entrypoints.settings.backend import HIGHEST_PORT
+from centralbot.entrypoints.settings.backend import HIGHEST_PORT, base_url
 from centralbot.entrypoints.settings.reader import Reader, SettingsError
 
 PRIVATE_KEY = "CENTRALBOT_GITHUB_APP_PRIVATE_KEY"
@@ -64,8 +64,7 @@ def load_worker_url(environ: Mapping[str, str]) -> str:
     host = reader.host("CENTRALBOT_WORKER_HOST", "127.0.0.1")
     port = reader.integer("CENTRALBOT_WORKER_PORT", 3000, 0, HIGHEST_PORT)
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - the reverse of binding to all
-    shown = f"[{reached}]" if ":" in reached else reached
-    return f"http://{shown}:{port}"
+    return base_url(reached, port)
 
 
 def load_worker_settings(environ: Mapping[str, str]) -> WorkerSettings:
