@@ -89,7 +89,7 @@ class Fleet:
     async def meet_api(self, api: Child) -> None:
         await api.told(lambda child: child.logged("api.listening"), within_s=READY_S)
 
-    def spawn_worker(self, name: str) -> Child:
+    def spawn_worker(self, name: str, **environ: str) -> Child:
         own = {
             "CENTRALBOT_WORKER_PORT": "0",
             "CENTRALBOT_WORKER_ID": name,
@@ -97,7 +97,7 @@ class Fleet:
             "CENTRALBOT_BOT_KEY_ID": self.key[0],
             "CENTRALBOT_BOT_SECRET": self.key[1],
         }
-        return self.spawn(name, "serve-worker", **self._app, **own)
+        return self.spawn(name, "serve-worker", **{**self._app, **own, **environ})
 
     def spawn_sync(self, *arguments: str) -> Child:
         own = {"CENTRALBOT_PUBLIC_URL": self.api_url}

@@ -51,10 +51,15 @@ class SimulatedGitHub:
         deliveries = (await self.snapshot())["deliveries"]
         return not deliveries["waiting"] and all(one["status"] != "pending" for one in deliveries["latest"])
 
+    async def requests(self, **wanted: Any) -> list[Json]:
+        """The API requests of one ``installation_id`` or ``operation``, oldest first (simulator's ``requests.py``)."""
+        answer = await self._client.get("/_simulator/requests", params=wanted)
+        sent: list[Json] = answer.json()["requests"]
+        return sent
+
     async def operations(self, installation_id: int) -> list[str]:
         """The API operations that an installation's bot called, tokens aside, in order."""
-        answer = await self._client.get("/_simulator/requests", params={"installation_id": installation_id})
-        names = [one["operation"] for one in answer.json()["requests"]]
+        names = [one["operation"] for one in await self.requests(installation_id=installation_id)]
         return [name for name in names if not name.startswith("apps/")]
 
 
