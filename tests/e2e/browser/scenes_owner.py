@@ -196,6 +196,11 @@ async def not_found(stage: Stage) -> Page:
     return await visit(stage, "/challenges/00000000-0000-7000-8000-000000000000")
 
 
+@scene("no-such-page", "There is nothing here", "Check the address", "To the start page")
+async def no_such_page(stage: Stage) -> Page:
+    return await stage.page(f"{stage.api}/repo/1/setings")
+
+
 @scene("sign-in-again", "Please sign in again", "nothing was changed")
 async def sign_in_again(stage: Stage) -> Page:
     page = await of_checked("/settings")(stage)
@@ -207,6 +212,15 @@ async def sign_in_again(stage: Stage) -> Page:
 @scene("sign-in-failed", "You are not signed in", "Nothing was changed.", "Sign in with GitHub")
 async def sign_in_failed(stage: Stage) -> Page:
     return await stage.page(f"{stage.api}/api/v1/auth/github/callback?code=abc&state=forged")
+
+
+@scene("sign-in-canceled", "You are not signed in", "You canceled the sign-in at GitHub.", "To the start page")
+async def sign_in_canceled(stage: Stage) -> Page:
+    page = await of_checked("/settings")(stage)
+    await page.context.clear_cookies()
+    await page.reload()
+    await page.get_by_role("button", name="Cancel").click()
+    return page
 
 
 OWNER_SCENES = (
@@ -232,6 +246,8 @@ OWNER_SCENES = (
     check_verified,
     forbidden,
     not_found,
+    no_such_page,
     sign_in_again,
     sign_in_failed,
+    sign_in_canceled,
 )

@@ -45,7 +45,7 @@ async def test_a_forged_state_is_refused(stage: Stage) -> None:
 async def test_who_cancels_at_github_reads_so_and_can_go_back(stage: Stage) -> None:
     """Signed out, and nothing is asked of them again by itself."""
     _, link = await stage.asked(await stage.repository())
-    page = await stage.page(link, may_fail=True)
+    page = await stage.page(link)
     await page.get_by_role("link", name="Sign in with GitHub to verify").click()
     await page.get_by_role("button", name="Cancel").click()
     await expect(page.get_by_role("alert")).to_have_text("You canceled the sign-in at GitHub.")
