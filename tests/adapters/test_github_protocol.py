@@ -70,6 +70,7 @@ def a_fault(response: ApiResponse, *, operation: str = COMMENT, hits: int = 0, j
         (COMMENT, an_answer(403, "Repository was archived so is read-only"), GitHubRefused, "ARCHIVED"),
         (COMMENT, an_answer(403, "Resource not accessible by integration"), GitHubRefused, "FORBIDDEN"),
         (COMMENT, an_answer(403, "Repository access blocked"), GitHubRefused, "FORBIDDEN"),
+        (COMMENT, an_answer(403), GitHubRefused, "FORBIDDEN"),
         (COMMENT, an_answer(404, "Not Found"), GitHubRefused, "NOT_FOUND"),
         (COMMENT, an_answer(410, "Gone"), GitHubRefused, "GONE"),
         (COMMENT, an_answer(422, "Validation Failed"), GitHubRefused, "UNPROCESSABLE"),

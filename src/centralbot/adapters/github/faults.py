@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from centralbot.adapters.github.limits import is_rate_limited, pause_s
-from centralbot.adapters.github.protocol import ApiResponse, said_by_github
+from centralbot.adapters.github.protocol import ApiResponse, error_message, is_foreign
 from centralbot.ports.driven.github import (
     GitHubError,
     GitHubInstallationUnavailable,
@@ -32,19 +32,18 @@ _TRANSIENT: Final = frozenset({408, 409, 425})
 
 
 def classify(operation: str, response: ApiResponse, *, now: datetime, hits: int, jitter: float) -> GitHubError:
-    """The error that stands for an answer other than 2xx. One that is not GitHub's own may be another the next time.
+    """The error that stands for an answer other than 2xx. A proxy's own page may be another one the next time.
 
     ``operation`` is the OpenAPI operation id, ``hits`` the rate limits met in a row before, ``jitter`` in [0, 1).
     """
     status = response.status
-    said = said_by_github(response.body)
-    message = said or f"HTTP {status}"
+    message = error_message(status, response.body)
     if is_rate_limited(status, response.headers, message):
         quiet_s = pause_s(response.headers, now=now, hits=hits, jitter=jitter)
         return GitHubRateLimited(message, pause_s=quiet_s, reason="RATE_LIMITED", status=status)
     if (reason := _installation_reason(operation, status, message)) is not None:
         return GitHubInstallationUnavailable(message, pause_s=INSTALLATION_PAUSE_S, reason=reason, status=status)
-    if status >= 500 or status < 400 or status in _TRANSIENT or said is None:
+    if status >= 500 or status < 400 or status in _TRANSIENT or is_foreign(response.body):
         return GitHubUnavailable(message, reason=f"HTTP_{status}", status=status)
     if status == 403:
         words = message.lower()

@@ -111,22 +111,26 @@ def clock_skew_s(headers: Mapping[str, str], now: datetime) -> float | None:
     return None if date is None else (now - date).total_seconds()
 
 
-def said_by_github(body: bytes) -> str | None:
-    """GitHub's own words on one short line: no control characters, nothing that looks like a token.
-
-    None where a refusal is not in GitHub's form: a proxy's page, an empty body.
-    """
-    try:
-        answer = msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    text = ": ".join(part for part in (answer.message, "; ".join(_details(answer.errors))) if part)
-    return _TOKEN.sub("[token]", _CONTROL.sub(" ", text)).strip()[:MAX_MESSAGE_CHARS] or None
+def is_foreign(body: bytes) -> bool:
+    """Whether a refusal is not in GitHub's form, JSON with its words: something in between gave it."""
+    return bool(body) and _refusal(body) is None
 
 
 def error_message(status: int, body: bytes) -> str:
-    """GitHub's own words, or the status where it has none."""
-    return said_by_github(body) or f"HTTP {status}"
+    """GitHub's own words on one short line: no control characters, nothing that looks like a token."""
+    answer = _refusal(body)
+    if answer is None:
+        return f"HTTP {status}"
+    text = ": ".join(part for part in (answer.message, "; ".join(_details(answer.errors))) if part)
+    clean = _TOKEN.sub("[token]", _CONTROL.sub(" ", text)).strip()
+    return clean[:MAX_MESSAGE_CHARS] or f"HTTP {status}"
+
+
+def _refusal(body: bytes) -> _ErrorBody | None:
+    try:
+        return msgspec.json.decode(body, type=_ErrorBody)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _details(errors: msgspec.Raw) -> list[str]:
