@@ -87,9 +87,7 @@ def test_every_refusal_has_its_branch(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 407, 410, 422, 451])
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>Blocked by your proxy</html>", b"[]", b"{}", b'{"message": ""}', b"\xff"]
-)
+@pytest.mark.parametrize("body", [b"<html>Blocked by your proxy</html>", b"Forbidden", b"[]", b"\xff"])
 def test_a_refusal_that_is_not_in_githubs_words_is_not_its_last_word(status: int, body: bytes) -> None:
     """Something in between gave it: a proxy's page must not be the end of an action."""
     error = a_fault(ApiResponse(status=status, headers={}, body=body))
