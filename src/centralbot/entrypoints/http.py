@@ -5,6 +5,7 @@ Litestar routes these handlers but runs none of its layers for them (measured: h
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 MIB = 1 << 20
+LINGER_S = 2.0
 _JSON = (b"content-type", b"application/json")
 _ENCODER = msgspec.json.Encoder()
 _GATE = re.compile(r"(/g/|/gate/)[^/]+")
@@ -93,6 +95,28 @@ async def send_json(send: Send, status: int, value: object, *, headers: tuple[tu
     start = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_and_linger(
+    send: Send, receive: Receive, status: int, value: object, *, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    """Answer before the body has come to its end, then throw away what still comes for a moment.
+
+    Closing at once would reset the connection, and a client that is busy sending would never see the answer.
+    """
+
+    async def keep_open(message: Any) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    await send_json(keep_open, status, value, headers=headers)
+    try:
+        async with asyncio.timeout(LINGER_S):
+            message = await receive()
+            while message["type"] == "http.request" and message.get("more_body"):
+                message = await receive()
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 def loggable(path: str) -> str:

@@ -7,11 +7,12 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from centralbot.domain.signing import signing_key
-from tests.entrypoints.api.caller import CLAIM, KEY_ID, PULL_REQUEST, SECRET, Answer, opened, sign
+from tests.entrypoints.api.caller import CLAIM, INSTALLATION, KEY_ID, PULL_REQUEST, SECRET, Answer, opened, sign
 from tests.entrypoints.api.conftest import Api, serving
 
 BODY = opened(delivery_id="d-1")
@@ -141,6 +142,26 @@ async def test_a_malformed_body_does_not_tell_which_keys_exist(api: Api) -> None
         ]
         assert (known.status, known.body) == (unknown.status, unknown.body)
         assert (known.status, known.body) == (plain.status, plain.body)
+
+
+async def test_only_the_signer_is_told_what_is_wrong_with_a_body(api: Api) -> None:
+    """Where the body says what was signed; a stranger learns nothing of its fields."""
+    action_id = str(uuid4())
+    bodies: dict[str, tuple[dict[str, Any], str]] = {
+        PULL_REQUEST: ({"delivery_id": "d"}, "github-event:pull_request:d"),
+        INSTALLATION: ({"delivery_id": "d"}, "github-event:installation-sync:d"),
+        CLAIM: ({"worker_id": "w", "limit": 0}, "bot-actions-claim:w"),
+        f"/internal/v2/bot-actions/{action_id}/result": (
+            {"worker_id": "w", "outcome": "FAILED", "comment_id": 0},
+            f"bot-action-result:{action_id}:w:FAILED",
+        ),
+    }
+    told = {path: (await api.bot.post(path, message, body)).status for path, (body, message) in bodies.items()}
+    strangers = {
+        path: (await api.bot.post(path, message, body, secret="another")).body
+        for path, (body, message) in bodies.items()
+    }
+    assert (told, strangers) == (dict.fromkeys(bodies, 400), dict.fromkeys(bodies, REFUSED))
 
 
 async def test_the_plain_form_is_for_keys_that_allow_it(api: Api) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ import structlog
 
 from centralbot.domain import signing
 from centralbot.domain.dedup import SignatureUse
-from centralbot.domain.errors import CentralbotError, Forbidden, NotFound
+from centralbot.domain.errors import CentralbotError, Forbidden, NotFound, ValidationError
 from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement
 from centralbot.entrypoints.api import auth, wire
 from centralbot.entrypoints.api.metrics import ApiMetrics
@@ -28,6 +29,7 @@ from centralbot.entrypoints.http import (
     error_body,
     error_parts,
     read_body,
+    send_and_linger,
     send_json,
 )
 from centralbot.ports.driven.admin import ServiceKeys
@@ -37,9 +39,14 @@ from centralbot.ports.driving.ingest import Ingest
 
 log = structlog.get_logger("centralbot.api")
 
+B = TypeVar("B")
+
+_DELIVERY = msgspec.json.Decoder(wire.SignedDelivery)
 _PULL_REQUEST = msgspec.json.Decoder(wire.PullRequestRequest)
 _INSTALLATION = msgspec.json.Decoder(wire.InstallationRequest)
+_SIGNED_CLAIM = msgspec.json.Decoder(wire.SignedClaim)
 _CLAIM = msgspec.json.Decoder(wire.ClaimBody)
+_SIGNED_RESULT = msgspec.json.Decoder(wire.SignedResult)
 _RESULT = msgspec.json.Decoder(wire.ResultBody)
 
 Answer = Callable[[Scope, Receive], Awaitable[Any]]
@@ -87,16 +94,40 @@ class Internal:
             except Exception:
                 log.exception("request.failed", endpoint=endpoint)
                 status, value = 500, error_body("INTERNAL", "an unexpected error; it is in the log")
-        await send_json(send, status, value, headers=headers)
+        if status == 413:
+            await send_and_linger(send, receive, status, value, headers=headers)
+        else:
+            await send_json(send, status, value, headers=headers)
         self.metrics.count(self.metrics.requests, endpoint, str(status))
         if endpoint != "claim":
             self.metrics.took(endpoint, perf_counter() - started)
 
-    async def _pull_request(self, scope: Scope, receive: Receive) -> wire.PullRequestAnswer:
+    async def _signed(
+        self,
+        scope: Scope,
+        receive: Receive,
+        decoder: msgspec.json.Decoder[B],
+        message: Callable[[Any], str],
+        named: msgspec.json.Decoder[Any],
+    ) -> tuple[B, SignatureUse]:
+        """The body and its signature's use. ``message`` is what is signed, of what ``named`` reads and ``decoder`` too.
+
+        What is wrong with a body is told to its signer, wherever it still says what was signed.
+        """
         given = await auth.credentials(scope, self.keys, self.clock)
         raw = await read_body(scope, receive, limit=MIB)
-        body = decode(_PULL_REQUEST, raw)
-        use = auth.verify(given, signing.pull_request_message(body.delivery_id), raw)
+        try:
+            body = decode(decoder, raw)
+        except ValidationError:
+            with suppress(ValidationError):
+                auth.verify(given, message(decode(named, raw)), raw)
+            raise
+        return body, auth.verify(given, message(body), raw)
+
+    async def _pull_request(self, scope: Scope, receive: Receive) -> wire.PullRequestAnswer:
+        body, use = await self._signed(
+            scope, receive, _PULL_REQUEST, lambda it: signing.pull_request_message(it.delivery_id), _DELIVERY
+        )
         outcome = await self.ingest.pull_request(wire.pull_request_event(body), use=use)
         self.metrics.delivery("pull_request", body.action, outcome.status.value)
         log.info(
@@ -114,10 +145,9 @@ class Internal:
         return wire.pull_request_answer(outcome)
 
     async def _installation(self, scope: Scope, receive: Receive) -> wire.InstallationAnswer:
-        given = await auth.credentials(scope, self.keys, self.clock)
-        raw = await read_body(scope, receive, limit=MIB)
-        body = decode(_INSTALLATION, raw)
-        use = auth.verify(given, signing.installation_message(body.delivery_id), raw)
+        body, use = await self._signed(
+            scope, receive, _INSTALLATION, lambda it: signing.installation_message(it.delivery_id), _DELIVERY
+        )
         outcome = await self.ingest.installation(wire.installation_event(body), use=use)
         self.metrics.delivery(body.event_name, body.action, outcome.status.value)
         log.info(
@@ -133,10 +163,9 @@ class Internal:
         return wire.installation_answer(outcome)
 
     async def _claim(self, scope: Scope, receive: Receive) -> wire.ClaimAnswer:
-        given = await auth.credentials(scope, self.keys, self.clock)
-        raw = await read_body(scope, receive, limit=MIB)
-        body = decode(_CLAIM, raw)
-        use = auth.verify(given, signing.claim_message(body.worker_id), raw)
+        body, use = await self._signed(
+            scope, receive, _CLAIM, lambda it: signing.claim_message(it.worker_id), _SIGNED_CLAIM
+        )
         request = ClaimRequest(
             worker_id=body.worker_id,
             limit=body.limit,
@@ -178,11 +207,14 @@ class Internal:
             await self.outbox.settle(settlement)
 
     async def _result(self, scope: Scope, receive: Receive) -> wire.ResultAnswer:
-        given = await auth.credentials(scope, self.keys, self.clock)
-        raw = await read_body(scope, receive, limit=MIB)
-        body = decode(_RESULT, raw)
         named = str(scope["path_params"]["action_id"])
-        use = auth.verify(given, signing.result_message(named, body.worker_id, body.outcome.value), raw)
+        body, use = await self._signed(
+            scope,
+            receive,
+            _RESULT,
+            lambda it: signing.result_message(named, it.worker_id, it.outcome.value),
+            _SIGNED_RESULT,
+        )
         try:
             action_id = UUID(named)
         except ValueError:

@@ -63,8 +63,13 @@ class WirePullRequest(Struct, gc=False):
     labels: Annotated[list[Label], Meta(max_length=1000)] | None = None
 
 
-class PullRequestRequest(Struct, gc=False):
+class SignedDelivery(Struct, gc=False):
+    """What the signature of an event names."""
+
     delivery_id: DeliveryId
+
+
+class PullRequestRequest(SignedDelivery, gc=False):
     event_time: Time
     installation_id: GitHubId
     action: Word
@@ -82,8 +87,7 @@ class WireInstallation(Struct, gc=False):
     repository_selection: RepositorySelection | None = None
 
 
-class InstallationRequest(Struct, gc=False):
-    delivery_id: DeliveryId
+class InstallationRequest(SignedDelivery, gc=False):
     event_time: Time
     event_name: Word
     action: Word
@@ -94,8 +98,13 @@ class InstallationRequest(Struct, gc=False):
     repositories_complete: bool = False
 
 
-class ClaimBody(Struct, gc=False):
+class SignedClaim(Struct, gc=False):
+    """What the signature of a claim names."""
+
     worker_id: WorkerId
+
+
+class ClaimBody(SignedClaim, gc=False):
     limit: Annotated[int, Meta(ge=1, le=100)] = 25
     wait_s: Annotated[float, Meta(ge=0, le=30)] = 0.0
     action_types: Annotated[list[ActionType], Meta(min_length=1, max_length=16)] = field(
@@ -104,9 +113,14 @@ class ClaimBody(Struct, gc=False):
     max_per_installation: Annotated[int, Meta(ge=1, le=100)] | None = None
 
 
-class ResultBody(Struct, gc=False):
+class SignedResult(Struct, gc=False):
+    """What the signature of a result names, beside the action."""
+
     worker_id: WorkerId
     outcome: Outcome
+
+
+class ResultBody(SignedResult, gc=False):
     failure_code: Annotated[str, Meta(max_length=256)] | None = None
     failure_message: Annotated[str, Meta(max_length=65_536)] | None = None
     claim_token: UUID | None = None

@@ -29,6 +29,7 @@ from centralbot.entrypoints.http import (
     error_parts,
     header,
     read_body,
+    send_and_linger,
     send_json,
 )
 from centralbot.entrypoints.worker.metrics import WorkerMetrics
@@ -43,7 +44,6 @@ LIMIT = 25 * MIB
 """GitHub sends nothing larger."""
 READ_S = 9.0
 """Later than this GitHub no longer listens."""
-LINGER_S = 2.0
 ROOM = 100 * MIB
 """For all bodies that are arriving, but for the first ``SMALL`` bytes of each, and for one body more."""
 SMALL = MIB // 8
@@ -114,7 +114,7 @@ class Webhook:
             status, value, result = 500, error_body("INTERNAL", "an unexpected error; it is in the log"), "INTERNAL"
         self._metrics.delivery(delivery.event, delivery.action, result, self._clock.monotonic_s() - began_s)
         if status == 413:
-            await _send_and_linger(send, receive, value)
+            await send_and_linger(send, receive, status, value, headers=headers)
         else:
             await send_json(send, status, value, headers=headers)
 
@@ -175,23 +175,3 @@ def _lost(exc: CentralbotError, delivery: _Delivery) -> CentralbotError:
         return exc
     log.error("webhook.backend_refused", code=exc.code, error=exc.message, **delivery.facts)
     return Unavailable("the backend refused the event; the log says why", retry_after_s=60)
-
-
-async def _send_and_linger(send: Send, receive: Receive, value: object) -> None:
-    """Answer 413, then throw away what still comes for a moment.
-
-    Closing at once would reset the connection, and a client that is busy sending would never see the answer.
-    """
-
-    async def keep_open(message: Any) -> None:
-        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
-
-    await send_json(keep_open, 413, value, headers=((b"connection", b"close"),))
-    try:
-        async with asyncio.timeout(LINGER_S):
-            message = await receive()
-            while message["type"] == "http.request" and message.get("more_body"):
-                message = await receive()
-    except TimeoutError:
-        pass
-    await send({"type": "http.response.body", "body": b""})
