@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -69,7 +70,7 @@ def make_server(
     ``chosen_by``: what to change where it cannot listen.
     """
     config = uvicorn.Config(
-        _answering_head(app),
+        AnsweringHead(app),
         host=host,
         port=port,
         log_config=None,
@@ -87,15 +88,16 @@ def make_server(
     return Server(config, on_stop, chosen_by)
 
 
-def _answering_head(app: Any) -> Any:
+@dataclass(frozen=True, slots=True)
+class AnsweringHead:
     """``app``, where HEAD is what GET would be without its body, which uvicorn leaves out (RFC 9110, 9.3.2)."""
 
-    async def answering(scope: Any, receive: Any, send: Any) -> None:
+    app: Any
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
-        await app(scope, receive, send)
-
-    return answering
+        await self.app(scope, receive, send)
 
 
 async def started(server: Server, task: asyncio.Task[None]) -> None:

@@ -61,10 +61,10 @@ async def test_every_endpoint_is_described_and_no_other(database: str) -> None:
     """Each method of each path under ``/api/v1``, with what it needs to be called and an id of its own."""
     async with serving_people(database) as people:
         document = (await people.bot.get("/schema/openapi.json")).body
-        app: Any = people.server.config.app
+        answering: Any = people.server.config.app
         served = {
             (re.sub(r":\w+}", "}", route.path).replace("{user_id}", "{github_user_id}"), method.lower())
-            for route in app.routes
+            for route in answering.app.routes
             for method in getattr(route, "methods", ())
             if route.path.startswith("/api/v1/") and method != "OPTIONS"
         }
