@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from centralbot.adapters.postgres import migrations
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaError, migrate, status
@@ -67,6 +68,20 @@ def test_an_old_server_is_refused(empty_database: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("centralbot.adapters.postgres.migrate.OLDEST_SERVER", 99)
     with pytest.raises(SchemaError, match=r"PostgreSQL \d+ is too old: centralbot needs 99"):
         migrate(empty_database)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("-c role=pg_read_all_data", "permission denied for schema public"),
+        ("-c default_transaction_read_only=on", "cannot execute CREATE TABLE in a read-only transaction"),
+    ],
+)
+def test_a_role_that_may_not_make_tables_is_told_what_it_needs(empty_database: str, options: str, said: str) -> None:
+    """As on a server whose schema public is its owner's alone, and on a standby."""
+    with pytest.raises(SchemaError, match=rf"refuses: {said}.*CENTRALBOT_DATABASE_URL.*GRANT CREATE"):
+        migrate(make_conninfo(empty_database, options=options))
+    assert status(empty_database).current is None
 
 
 def test_a_server_that_does_not_answer_is_unavailable(

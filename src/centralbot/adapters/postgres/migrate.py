@@ -79,6 +79,11 @@ def _session(dsn: str) -> Iterator[psycopg.Connection[Any]]:
     try:
         with psycopg.connect(dsn, autocommit=True, connect_timeout=10) as connection:
             yield connection
+    except (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction) as exc:
+        raise SchemaError(
+            f"PostgreSQL refuses: {exc.diag.message_primary}; CENTRALBOT_DATABASE_URL has to name a server that can be "
+            f"written to, and a role that may make tables there (GRANT CREATE ON SCHEMA public TO that role)"
+        ) from exc
     except psycopg.OperationalError as exc:
         said = " ".join(str(exc).split())[:300]
         raise Unavailable(f"PostgreSQL does not answer: {said}; is CENTRALBOT_DATABASE_URL right?") from exc
@@ -121,13 +126,17 @@ def _upgrade(dsn: str) -> None:
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.pool import NullPool
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=NullPool)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    except DBAPIError as exc:
+        raise (exc.orig or exc) from exc
