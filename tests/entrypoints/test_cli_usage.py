@@ -106,6 +106,14 @@ def test_closed_streams_are_no_fault(bare_cli: Cli, closed: str) -> None:
     assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")
 
 
+def test_a_doctor_makes_no_store(bare_cli: Cli) -> None:
+    """A worker's machine needs none; where there shall be one, the line says what makes it."""
+    result = bare_cli("doctor", CENTRALBOT_DATA_DIR=str(bare_cli.directory / "data"))
+    (store,) = [line for line in result.out.splitlines() if " store " in line]
+    assert (result.code, store.startswith("skipped")) == (0, True)
+    assert list(bare_cli.directory.iterdir()) == []
+
+
 def test_settings_come_from_the_env_file_too(bare_cli: Cli) -> None:
     """Of the working directory."""
     (bare_cli.directory / ".env").write_text("CENTRALBOT_API_PORT=http\n")

@@ -6,6 +6,6 @@ its id behind, and the server runs on) and opens every parent directory to every
 """
 
 from centralbot.adapters.embedded_postgres.errors import EmbeddedPostgresError
-from centralbot.adapters.embedded_postgres.handle import EmbeddedPostgres, start
+from centralbot.adapters.embedded_postgres.handle import EmbeddedPostgres, start, was_started
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start", "was_started"]

@@ -63,6 +63,11 @@ class EmbeddedPostgres:
         self.stop()
 
 
+def was_started(data_dir: Path) -> bool:
+    """Whether a server of ``data_dir`` was ever started, as far as this account can see."""
+    return os.path.exists(data_dir / "postgresql.lock")  # noqa: PTH110 - Path.exists raises where it may not look
+
+
 def start(data_dir: Path) -> EmbeddedPostgres:
     """Start the server of ``data_dir``, or join the one that runs, and make the database on first use.
 

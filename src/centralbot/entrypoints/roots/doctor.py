@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from centralbot.adapters import embedded_postgres
 from centralbot.adapters.github.app import GitHubApp
 from centralbot.adapters.github.people_app import PeopleSettings, open_people
 from centralbot.adapters.postgres.migrate import status as schema_status
@@ -84,6 +85,11 @@ def _setting(name: str, exc: SettingsError) -> Check:
 
 async def _store(environ: Mapping[str, str]) -> AsyncIterator[Check]:
     try:
+        place = settings.load_database_settings(environ)
+        if place.database_url is None and not embedded_postgres.was_started(place.data_dir):
+            made = f"none yet: serve-api makes one under {place.data_dir}, or uses CENTRALBOT_DATABASE_URL"
+            yield Check("store", "skipped", made)
+            return
         store = settings.load_store_settings(environ)
     except SettingsError as exc:
         yield Check("store", "failed", exc.message)
