@@ -443,3 +443,27 @@ async def test_what_a_person_writes_through_our_app_is_not_ours(script: Script) 
     async with github(script) as app:
         found = [await app.comments.find_own(REF, "centralbot:gate:1") for _ in range(2)]
     assert (found, script.paths.count("GET /app")) == ([5, 5], 1)
+
+
+async def test_one_installation_that_refuses_does_not_hide_who_we_are_from_the_others(script: Script) -> None:
+    """An organization's list of addresses, say; without the bot's user an old server's comments could not be known."""
+    ours = {"id": 5, "body": "<!-- centralbot:gate:1 -->", "user": {"id": 77, "type": "Bot"}}
+    script.on(f"{CREATE}?per_page=100", httpx.Response(200, json=[ours]))
+    script.on("/app", httpx.Response(200, json={"id": 4711, "slug": "gate"}))
+    refusal = said(403, "the organization has an IP allow list enabled")
+    script.on("/users/gate%5Bbot%5D", *[refusal] * 4, httpx.Response(200, json={"id": 77}))
+    async with github(script) as app:
+        with pytest.raises(GitHubRefused):
+            await app.comments.find_own(REF, "centralbot:gate:1")
+        assert await app.comments.find_own(REF, "centralbot:gate:1") == 5
+
+
+async def test_a_server_that_does_not_show_our_user_is_asked_for_it_once(script: Script) -> None:
+    """Ours are then those of a bot, through our App."""
+    ours = {"id": 5, "body": "<!-- centralbot:gate:1 -->", "user": {"id": 77, "type": "Bot"}}
+    script.on(f"{CREATE}?per_page=100", httpx.Response(200, json=[{**ours, "performed_via_github_app": {"id": 4711}}]))
+    script.on("/app", httpx.Response(200, json={"id": 4711, "slug": "gate"}))
+    script.on("/users/gate%5Bbot%5D", said(404, "Not Found"))
+    async with github(script) as app:
+        found = [await app.comments.find_own(REF, "centralbot:gate:1") for _ in range(2)]
+    assert (found, script.paths.count("GET /users/gate%5Bbot%5D")) == ([5, 5], 1)

@@ -55,6 +55,8 @@ class OurIdentity:
             return BotIdentity(app_id=app.id, bot_user_id=None)
         try:
             user = await self._client.as_installation(installation_id, operations.get_user(f"{app.slug}[bot]"))
-        except GitHubRefused:
+        except GitHubRefused as refused:
+            if refused.status != 404:  # this installation's own affair: not to be kept for all of them
+                raise
             return BotIdentity(app_id=app.id, bot_user_id=None)
         return BotIdentity(app_id=app.id, bot_user_id=decode(user, IdOnly).id)
