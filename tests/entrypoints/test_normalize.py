@@ -283,7 +283,7 @@ def test_an_id_out_of_range_is_refused_by_name(field: str, bad: object) -> None:
 def test_numbers_that_python_cannot_write_are_refused_by_name(digits: str) -> None:
     """Five thousand digits, NaN and exponents are no ids."""
     raw = json.dumps(payload("pull_request.opened")).replace('"id": 279147437', f'"id": {digits}')
-    with pytest.raises(ValidationError, match="id:"):
+    with pytest.raises(ValidationError, match=r"^pull_request\.id:"):
         normalize("pull_request", raw.encode(), delivery_id="d", received_at=RECEIVED)
 
 

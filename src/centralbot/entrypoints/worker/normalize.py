@@ -64,8 +64,11 @@ def normalize(
         return Ignored(action="", reason="PING" if event == "ping" else "UNKNOWN_EVENT")
     try:
         payload = decode(decoder, body)
-    except ValidationError:
-        action = decode(_HEAD, body).action  # an action that we do not know may have any shape
+    except ValidationError as wrong:
+        try:
+            action = decode(_HEAD, body).action  # an action that we do not know may have any shape
+        except ValidationError:
+            raise wrong from None
         if action in RELEVANT[event]:
             raise
         return Ignored(action=action, reason="IRRELEVANT_ACTION")
