@@ -202,10 +202,11 @@ def expire(action: Action, *, max_attempts: int, now: datetime) -> Action:
     if action.cancel_reason is not None:
         return cancel(action, reason=action.cancel_reason, now=now)
     status = step("action", TRANSITIONS, action.status, E.EXPIRE)
-    freed = replace(action, status=status, worker_id=None, claim_token=None, run_at=now)
+    code = "LEASE_EXPIRED"
+    freed = replace(action, status=status, worker_id=None, claim_token=None, run_at=now, failure_code=code)
     if action.attempts >= max_attempts:
         message = "the last allowed claim ran out without a result"
-        return fail(_unanswered(freed), code="LEASE_EXPIRED", message=message, now=now)
+        return fail(_unanswered(freed), code=code, message=message, now=now)
     return freed
 
 
