@@ -192,3 +192,16 @@ def test_a_pause_ends_and_hits_count_until_a_success() -> None:
     clock.advance(120)
     pauses.succeeded(1)
     assert (first, second, pauses.hits(1)) == (1, 2, 0)
+
+
+def test_pauses_of_installations_that_never_come_again_are_forgotten() -> None:
+    """An installation that was removed has no success to end its pause."""
+    clock = ManualClock()
+    pauses = Pauses(clock)
+    for installation_id in range(5_000):
+        pauses.start(installation_id, 60)
+        clock.advance(60)
+    pauses.start(1, 60)
+    assert (len(pauses) < 2_000, pauses.hits(4_999), pauses.hits(2)) == (True, 1, 0)
+    with pytest.raises(GitHubRateLimited):
+        pauses.check(1)

@@ -26,6 +26,7 @@ MAX_TOLD_PAUSE_S: Final = 7_200.0
 SPREAD_S: Final = 10.0
 """Most that chance adds, so that replicas and installations do not all come back in the same second."""
 
+_SWEEP_ABOVE: Final = 1_024
 _WORDS: Final = ("rate limit", "abuse detection")
 _TOO_QUICKLY: Final = "submitted too quickly"
 """How content that came too fast is refused as "Validation Failed", not in the documentation."""
@@ -84,6 +85,10 @@ class Pauses:
         self._until_s: dict[int, float] = {}
         self._hits: dict[int, int] = {}
 
+    def __len__(self) -> int:
+        """How many installations are remembered."""
+        return len(self._until_s)
+
     def hits(self, key: int) -> int:
         """Limits met since the last success."""
         return self._hits.get(key, 0)
@@ -91,6 +96,10 @@ class Pauses:
     def start(self, key: int, seconds: float) -> None:
         """A limit was met. One that answers a request already under way lengthens the pause, but counts once."""
         now_s = self._clock.monotonic_s()
+        if len(self._until_s) >= _SWEEP_ABOVE and key not in self._until_s:
+            kept_from_s = now_s - MAX_GUESSED_PAUSE_S
+            self._until_s = {one: until_s for one, until_s in self._until_s.items() if until_s > kept_from_s}
+            self._hits = {one: hits for one, hits in self._hits.items() if one in self._until_s}
         if self._until_s.get(key, now_s) <= now_s:
             self._hits[key] = self.hits(key) + 1
         self._until_s[key] = max(self._until_s.get(key, now_s), now_s + seconds)
