@@ -20,11 +20,12 @@ head as materialized (
      and (p.reason <> 'MODE_OFF' or q.action_type = 'CLOSE_PR_WITH_COMMENT')
    limit %(limit)s for update of q skip locked),
 gone as (delete from bot_action_queue q where q.action_id = any(array(select action_id from head))),
+-- The status is compared with no constant: a plan made on empty tables would read all active challenges by their index.
 unnoticed as (
   update pr_challenges c set status = 'CANCELED', reason = h.reason, updated_at = now()
     from head h
    where c.id = any(array(select challenge_id from head where action_type = 'UPSERT_PR_COMMENT'))
-     and c.id = h.challenge_id and c.status = 'PENDING' and c.deadline_at is null
+     and c.id = h.challenge_id and c.status = (select 'PENDING') and c.deadline_at is null
   returning c.id, c.installation_id, c.repo_id, c.pr_number, c.reason),
 audited as (
   insert into audit_events (id, at, event, actor, installation_id, repo_id, pr_number, challenge_id, detail)

@@ -33,10 +33,11 @@ failed as (
     from head h
    where a.id = any(array(select action_id from head where dead)) and a.id = h.action_id
   returning a.challenge_id, a.action_type),
+-- The status is compared with no constant: a plan made on empty tables would read all active challenges by their index.
 unnoticed as (
   update pr_challenges c set status = 'CANCELED', reason = 'NOTICE_FAILED', updated_at = now()
    where c.id = any(array(select challenge_id from failed where action_type = 'UPSERT_PR_COMMENT'))
-     and c.status = 'PENDING' and c.deadline_at is null
+     and c.status = (select 'PENDING') and c.deadline_at is null
   returning c.id, c.installation_id, c.repo_id, c.pr_number),
 audited as (
   insert into audit_events (id, at, event, actor, installation_id, repo_id, pr_number, challenge_id, detail)
