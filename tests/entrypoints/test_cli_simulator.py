@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import httpx
 
 from tests.entrypoints.commands import Cli
@@ -23,12 +22,3 @@ def test_it_prints_the_settings_that_a_worker_needs_for_it(bare_cli: Cli) -> Non
     same = [f"CENTRALBOT_GITHUB_{name}" for name in kept]
     assert (page.status_code, result.code) == (200, 0)
     assert [settings[name] for name in same] == [repeated[name] for name in same]
-
-
-def test_a_taken_port_is_one_line(bare_cli: Cli) -> None:
-    """That names the address."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        result = bare_cli("simulator", "--port", port)
-    expected = f"error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port\n"
-    assert (result.code, result.out, result.err) == (1, "", expected)
