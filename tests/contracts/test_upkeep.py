@@ -114,6 +114,21 @@ async def test_closes_of_one_repository_are_spaced_out(store: UnderTest) -> None
     assert rounds == [[1, 2], [1], [1]]
 
 
+async def test_sweepers_at_once_space_their_closes_together(store: UnderTest) -> None:
+    """Fault 40: what one is about to queue counts for the others."""
+    await store.connect(1)
+    for number in range(1, 13):
+        await store.noticed(number, repo_id=1)
+    await store.advance(7 * 86_400)
+    await asyncio.gather(*(store.sweep(limit=3) for _ in range(4)))
+    await store.sweep()
+    rounds = []
+    for _ in range(12):
+        rounds.append(len(await store.claim()))
+        await store.advance(CLOSE_SPACING_S)
+    assert rounds == [1] * 12
+
+
 async def test_the_spacing_goes_on_from_batch_to_batch(store: UnderTest) -> None:
     """Fault 40: small batches, or several sweepers, are no way around it."""
     await store.connect(1)
