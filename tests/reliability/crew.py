@@ -159,8 +159,8 @@ class Crew(Fleet):
                 balancer.ports |= {name: before[name] for name in names if name in before}
 
     async def stop(self) -> None:
-        for name in [name for name in self.children if name not in (*APIS, "simulator")]:
-            await self.stop_one(name)
+        callers = [name for name in self.children if name not in (*APIS, "simulator")]
+        await asyncio.gather(*(self.stop_one(name) for name in callers))
         await super().stop()
         for balancer in self._balancers:
             await balancer.close()

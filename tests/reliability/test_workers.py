@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from centralbot.domain.outbox import ActionStatus
 from tests.reliability.crew import APIS, WORKERS
 from tests.reliability.world import CLOSE, CREATE, ReliableWorld
 
@@ -16,8 +17,8 @@ async def test_workers_killed_again_and_again_under_load_lose_nothing(world: Rel
     installed = [await world.install() for _ in range(3)]
     await world.github.act("faults", kind="latency", operation=CREATE, latency_s=0.2)
     async with world.load(*installed, every_s=0.1) as opened:
-        for name in (*WORKERS, *WORKERS):
-            await world.opened(opened, 5)
+        for name in WORKERS:
+            await world.opened(opened, 10)
             await world.held(installed[0])
             await fleet.kill(name)
             await fleet.meet_worker(fleet.spawn_worker(name))
@@ -46,19 +47,20 @@ async def test_a_worker_killed_around_its_post_leaves_one_comment(world: Reliabl
     assert await world.unasked([(installed.repository, number)]) == []
 
 
-@pytest.mark.parametrize("kind", ["status", "drop"])
-async def test_an_answer_lost_after_the_effect_is_looked_for(world: ReliableWorld, kind: str) -> None:
+async def test_an_answer_lost_after_the_effect_is_looked_for(world: ReliableWorld) -> None:
     """502 or a cut connection on the comment, on the close and on the close's comment: each is done once."""
-    installed = await world.install(window_s=1)
-    fault = {"kind": kind, "after_effect": True, "count": 1, "installation_id": installed.id}
-    await world.github.act("faults", operation=CREATE, **fault)
-    await world.github.act("faults", operation=CREATE, skip=1, **fault)
-    await world.github.act("faults", operation=CLOSE, **fault)
-    number = await world.open(installed.repository)
-    await world.shows(installed.repository, number, "closed by bot: asked + told why")
+    installed = [await world.install(window_s=1) for _ in range(2)]
+    for one, kind in zip(installed, ("status", "drop"), strict=True):
+        fault = {"kind": kind, "after_effect": True, "count": 1, "installation_id": one.id}
+        await world.github.act("faults", operation=CREATE, **fault)
+        await world.github.act("faults", operation=CREATE, skip=1, **fault)
+        await world.github.act("faults", operation=CLOSE, **fault)
+    pulls = [(one.repository, await world.open(one.repository)) for one in installed]
+    for pull in pulls:
+        await world.shows(*pull, "closed by bot: asked + told why")
     await world.settled()
-    actions = [one for one in await world.backend.store.actions.search() if one.installation_id == installed.id]
-    assert [(one.status, one.attempts > 1) for one in actions] == [("DONE", True), ("DONE", True)]
+    tried = [(action.status, action.attempts > 1) for one in installed for action in await world.actions(one)]
+    assert tried == [(ActionStatus.DONE, True)] * 4
 
 
 async def test_a_worker_stopped_past_its_lease_posts_nothing(world: ReliableWorld) -> None:

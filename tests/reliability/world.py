@@ -33,7 +33,7 @@ class ReliableWorld(World):
     to_store: StoreRelay
 
     @asynccontextmanager
-    async def load(self, *installed: Installed, every_s: float = 0.03) -> AsyncIterator[list[Pull]]:
+    async def load(self, *installed: Installed, every_s: float = 0.05) -> AsyncIterator[list[Pull]]:
         """Pull requests are opened for as long as the block runs, in turn; the list grows."""
         opened: list[Pull] = []
 
