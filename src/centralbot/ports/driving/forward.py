@@ -85,4 +85,4 @@ class Forwarder:
                     failures += 1
                     await self._clock.sleep(pause_s)
         except TimeoutError as exc:
-            raise Unavailable(f"the backend did not answer within {budget_s:g} s") from exc
+            raise Unavailable(f"the backend did not answer within {budget_s:.0f} s") from exc

@@ -1,7 +1,7 @@
 -- Lock due challenges, oldest deadline first, skipping what another sweeper holds; with where their repository is today,
 -- its name, whether it is off, and how many closes wait in it: those queued, and those that other sweepers are about to
--- queue (due before ours and not ours: in one snapshot they are either still due or queued). The rows are those that were locked, not
--- those of the statement's start.
+-- queue (due before ours and not ours: in one snapshot they are either still due or queued). The rows are those that
+-- were locked, not those of the statement's start.
 with head as materialized (
   select h.* from pr_challenges h
    where h.status = 'PENDING' and h.deadline_at <= now()
