@@ -47,7 +47,9 @@ def set_repo(
     ] = None,
     mode: Annotated[
         Mode | None,
-        typer.Option(case_sensitive=False, help="off (nothing more is closed); shadow only records what it would do; enforce acts."),
+        typer.Option(
+            case_sensitive=False, help="off: nobody is closed; shadow only records what it would do; enforce acts."
+        ),
     ] = None,
     window_s: Annotated[
         int | None, typer.Option(min=MIN_WINDOW_S, max=MAX_WINDOW_S, help="Seconds to verify in.")

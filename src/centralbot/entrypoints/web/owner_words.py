@@ -50,7 +50,7 @@ USUAL_ASSOCIATIONS = tuple(ASSOCIATIONS)[:4]
 UNITS: Mapping[str, int] = {"minutes": 60, "hours": 3_600, "days": 86_400, "seconds": 1}
 
 FLASHES: Mapping[str, Flash] = {
-    "saved": Flash("ok", "Saved. New pull requests follow it; checks under way keep what they began with, and where it is off nothing more is closed."),
+    "saved": Flash("ok", "Saved. New pull requests follow it; checks under way keep what they began with."),
     "added": Flash("ok", "Added. They are let through from now on."),
     "removed": Flash("ok", "Removed. Their next pull request is checked like anybody's."),
     "gone": Flash("bad", "That account was not on the whitelist any more; nothing was changed."),
