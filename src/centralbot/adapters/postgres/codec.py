@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -200,30 +200,45 @@ def effects_parameters(
     return parameters, len(changed)
 
 
-def time_out(effects: Effects) -> dict[str, object] | None:
-    """The row of time_out.sql for a decision that writes no more than that statement can, else None."""
-    change, actions = effects.changed, effects.actions
-    if change is None or effects.cancel_actions is not None or len(actions) > 1 or len(effects.audit) != 1:
-        return None
-    after, audit = change.challenge, effects.audit[0]
-    row: dict[str, object] = {
-        "id": after.id,
-        "installation_id": after.installation_id,
-        "expected": change.expected,
-        "status": after.status,
-        "reason": after.reason,
-        "audit_id": audit.id,
-        "event": audit.event,
-        "actor": audit.actor,
-        "detail": audit.detail,
-    }
-    if actions:
-        action = actions[0]
-        row["action_id"] = action.id
-        row["action_type"] = action.action_type
-        row["repo_full_name"] = action.repo_full_name
-        row["marker"] = action.marker
-        row["markdown"] = action.markdown
-        row["action_reason"] = action.reason
-        row["delay_s"] = action.delay_s
-    return row
+class TimeOuts:
+    """Decisions that time_out.sql can write, a short row each: what they have in common goes along once."""
+
+    def __init__(self) -> None:
+        self._alike: list[tuple[tuple[str | None, ...], list[dict[str, object]]]] = []
+
+    def add(self, effects: Effects) -> bool:
+        """Take a decision, or leave it alone (False) where it writes more than that statement can."""
+        change, actions = effects.changed, effects.actions
+        if change is None or effects.cancel_actions is not None or len(actions) > 1 or len(effects.audit) != 1:
+            return False
+        after, audit = change.challenge, effects.audit[0]
+        row: dict[str, object] = {
+            "id": after.id,
+            "installation_id": after.installation_id,
+            "audit_id": audit.id,
+            "detail": audit.detail,
+        }
+        action_type = action_reason = None
+        if actions:
+            action = actions[0]
+            action_type, action_reason = action.action_type, action.reason
+            row["action_id"] = action.id
+            row["repo_full_name"] = action.repo_full_name
+            row["marker"] = action.marker
+            row["markdown"] = action.markdown
+            row["delay_s"] = action.delay_s
+        common = (change.expected, after.status, after.reason, audit.event, audit.actor, action_type, action_reason)
+        for known, rows in self._alike:
+            if known == common:
+                rows.append(row)
+                return True
+        self._alike.append((common, [row]))
+        return True
+
+    def parameters(self) -> Iterator[tuple[dict[str, str | None], int]]:
+        """What time_out.sql is to be run with, and how many challenges each run must change."""
+        for common, rows in self._alike:
+            yield {**dict(zip(_COMMON, common, strict=True)), "rows": document(rows)}, len(rows)
+
+
+_COMMON = ("expected", "status", "reason", "event", "actor", "action_type", "action_reason")

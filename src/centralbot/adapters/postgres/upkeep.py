@@ -38,7 +38,7 @@ class PostgresUpkeep:
             if not rows:
                 return 0, 0
             positions: dict[int, int] = {}
-            short: list[dict[str, object]] = []
+            time_outs = codec.TimeOuts()
             others: list[Effects] = []
             timed_out = 0
             for row in rows:
@@ -49,13 +49,10 @@ class PostgresUpkeep:
                 if effects.changed is not None and effects.changed.challenge.status is ChallengeStatus.TIMED_OUT_CLOSED:
                     timed_out += 1
                     positions[challenge.repo_id] = position + 1
-                time_out = codec.time_out(effects)
-                if time_out is None:
+                if not time_outs.add(effects):
                     others.append(effects)
-                else:
-                    short.append(time_out)
-            parameters = {"rows": codec.document(short), "now": rows[0][0]}
-            await _write(connection, sql("time_out"), parameters, expected=len(short))
+            for alike, expected in time_outs.parameters():
+                await _write(connection, sql("time_out"), {**alike, "now": rows[0][0]}, expected=expected)
             if others:
                 parameters, expected = codec.effects_parameters(others)
                 await _write(connection, sql("apply_effects"), parameters, expected=expected)
