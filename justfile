@@ -14,7 +14,7 @@ demo *options: setup
     {{bin}}/centralbot demo {{options}}
 
 # run the tests; arguments go to pytest
-test *options="-q -n 4":
+test *options="-q -n 3":
     {{bin}}/pytest {{options}}
 
 # all that CI runs
