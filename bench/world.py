@@ -22,10 +22,10 @@ from typing import Any
 import psycopg
 
 from centralbot.adapters import embedded_postgres
-from centralbot.adapters.postgres.cipher import Cipher
+from centralbot.adapters.postgres.keys import Cipher
 from centralbot.adapters.postgres.migrate import migrate
-from centralbot.adapters.simulator.credentials import generate_private_key
 from centralbot.domain import signing
+from github_simulator.credentials import generate_private_key
 
 KEY_ID, SECRET, SECRET_KEY, WEBHOOK_SECRET = "bench", "a secret of the benchmark", "k" * 48, "webhook secret"
 INSTALLATIONS, REPOSITORIES = 1000, 5000

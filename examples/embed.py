@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from centralbot.adapters.memory.clock import ManualClock, SequentialIds
-from centralbot.adapters.memory.store import MemoryStore
-from centralbot.adapters.memory.worker_side import MemoryActionSource, MemoryEventSink
+from tests.doubles.memory.clock import ManualClock, SequentialIds
+from tests.doubles.memory.store import MemoryStore
+from tests.doubles.memory.worker_side import MemoryActionSource, MemoryEventSink
+
 from centralbot.domain import verdicts
 from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent, RepositoryRef
-from centralbot.domain.gating import Gate
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import Outcome, Settlement
 from centralbot.domain.policy import Mode, RepoConfig
-from centralbot.ports.driven.outbox import ClaimRequest, OutboxRules
+from centralbot.ports.outbox import ClaimRequest, OutboxRules
 
 REPOSITORY = RepositoryRef(id=999, full_name="octo-org/octo-repo")
 
@@ -28,7 +29,7 @@ class Program:
     def __init__(self) -> None:
         ids = SequentialIds()
         self.clock = ManualClock()
-        self.gate = Gate(
+        self.gate = DecisionContext(
             defaults=RepoConfig(mode=Mode.ENFORCE, window_s=1800),
             new_id=ids.new_id,
             gate_url=lambda challenge_id: f"https://example.org/g/{challenge_id}",

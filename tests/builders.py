@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent, RepositoryRef
-from centralbot.domain.gating import Gate, GateFacts
+from centralbot.domain.gating import DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome, Settlement
 from centralbot.domain.policy import Mode, RepoConfig, VerificationKind
@@ -89,8 +89,10 @@ def a_config(mode: Mode = Mode.ENFORCE, **fields: Any) -> RepoConfig:
     return replace(RepoConfig(mode=mode, window_s=WINDOW_S), **fields)
 
 
-def a_gate(default: RepoConfig | None = None) -> Gate:
-    return Gate(defaults=default or RepoConfig(), new_id=uuid4, gate_url=lambda i: f"https://bot.example/g/{i}")
+def a_gate(default: RepoConfig | None = None) -> DecisionContext:
+    return DecisionContext(
+        defaults=default or RepoConfig(), new_id=uuid4, gate_url=lambda i: f"https://bot.example/g/{i}"
+    )
 
 
 def a_challenge(status: ChallengeStatus = ChallengeStatus.PENDING, **fields: Any) -> Challenge:

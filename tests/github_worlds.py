@@ -9,21 +9,20 @@ from typing import Protocol
 
 import httpx
 
-from centralbot.adapters.github.app import GitHubApp, GitHubSettings, open_github
-from centralbot.adapters.github.network import PooledNetwork
-from centralbot.adapters.memory.clock import ManualClock
-from centralbot.adapters.memory.github import MemoryGitHub
-from centralbot.adapters.simulator import Fault, FaultKind, Simulator, running
+from centralbot.adapters.github.app import GitHubApp, GitHubSettings, PooledNetwork, open_github
 from centralbot.domain.events import GHOST_USER_ID
-from centralbot.ports.driven.github import (
+from centralbot.ports.github import (
     Comments,
     GitHubUnavailable,
     Installations,
+    OpenPullRequests,
     PullRequestRef,
     PullRequests,
     WebhookDelivery,
 )
-from centralbot.ports.driven.open_pull_requests import OpenPullRequests
+from github_simulator import Fault, FaultKind, Simulator, running
+from tests.doubles.memory.clock import ManualClock
+from tests.doubles.memory.github import MemoryGitHub
 from tests.openapi import validate_request
 
 

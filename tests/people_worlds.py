@@ -9,14 +9,14 @@ from typing import Protocol
 
 import httpx
 
-from centralbot.adapters.github.people_app import PeopleSettings, PeopleSide, open_people
-from centralbot.adapters.memory.clock import ManualClock
-from centralbot.adapters.memory.people import MemoryPeople
-from centralbot.adapters.simulator import Fault, FaultKind, Simulator, running
+from centralbot.adapters.github.sign_in import PeopleSettings, PeopleSide, open_people
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
-from centralbot.ports.driven.people import PeopleOnGitHub, RepoRole, SignIn
+from centralbot.ports.people import PeopleOnGitHub, RepoRole, SignIn
+from github_simulator import Fault, FaultKind, Simulator, running
 from tests.adapters.browsers import query_of
+from tests.doubles.memory.clock import ManualClock
+from tests.doubles.memory.people import MemoryPeople
 
 CALLBACK = "http://127.0.0.1:8080/api/v1/auth/github/callback"
 

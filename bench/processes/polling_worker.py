@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from centralbot.adapters.backend_http import BackendClient
-from centralbot.entrypoints.cli.serve import serve_worker
+from centralbot.entrypoints.cli.processes import serve_worker
 from centralbot.entrypoints.roots import worker as root
-from centralbot.ports.driven.outbox import ClaimedAction, ClaimRequest
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest
 
 POLL_S = 1.0
 

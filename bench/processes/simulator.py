@@ -10,7 +10,7 @@ import os
 import sys
 
 from bench.world import REPOSITORY_OFFSET, WEBHOOK_SECRET
-from centralbot.adapters.simulator import Simulator, run
+from github_simulator import Simulator, run
 
 
 def main() -> None:

@@ -4,4 +4,6 @@ The package is a hexagon: :mod:`centralbot.domain` (pure), :mod:`centralbot.port
 :mod:`centralbot.adapters` (technologies) and :mod:`centralbot.entrypoints` (composition roots).
 """
 
+from __future__ import annotations
+
 __version__ = "0.1.0"

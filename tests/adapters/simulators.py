@@ -12,8 +12,8 @@ import aiohttp
 import jwt
 from aiohttp import web
 
-from centralbot.adapters.simulator import Simulator, running
-from centralbot.adapters.simulator.registrations import read_manifest
+from github_simulator import Simulator, running
+from github_simulator.registrations import read_manifest
 from tests.openapi import validate_response
 
 SECRET = "It's a Secret to Everybody"

@@ -14,9 +14,7 @@ import pytest
 from aiohttp import web
 
 from centralbot.adapters.backend_http import BackendClient
-from centralbot.adapters.backend_http.times import WINDOW_S, BackendTime
-from centralbot.adapters.memory.clock import START, ManualClock
-from centralbot.adapters.memory.store import MemoryStore
+from centralbot.adapters.backend_http.client import WINDOW_S, BackendTime
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
 from centralbot.domain.events import AccountType, AuthorAssociation, IngestStatus, RepositorySelection, UserType
@@ -26,10 +24,12 @@ from centralbot.entrypoints.api.app import build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
 from centralbot.entrypoints.server import make_server, started
-from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driven.outbox import ClaimedAction, ClaimRequest, OutboxRules
-from centralbot.ports.driving.ingest import Ingest
+from centralbot.ports.clock import Clock
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest, OutboxRules
+from centralbot.ports.use_cases.ingest import Ingest
 from tests.builders import AUTHOR, MAINTAINER, a_config, a_gate, a_pull_request_event, an_installation_event
+from tests.doubles.memory.clock import START, ManualClock
+from tests.doubles.memory.store import MemoryStore
 
 KEY_ID, SECRET = "key-1", "the key's secret"
 CLAIM = ClaimRequest(worker_id="worker-1", action_types=tuple(ActionType), max_per_installation=1)

@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from centralbot.adapters.github.app import GitHubApp, GitHubSettings, open_github
-from centralbot.adapters.memory.clock import START, ManualClock
-from centralbot.ports.driven.github import (
+from centralbot.ports.github import (
     GitHubInstallationUnavailable,
     GitHubRateLimited,
     GitHubRefused,
     GitHubUnavailable,
     PullRequestRef,
 )
+from tests.doubles.memory.clock import START, ManualClock
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from centralbot.adapters.github.network import PooledNetwork
+from centralbot.adapters.github.app import PooledNetwork
 
 MIB = 1 << 20
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]

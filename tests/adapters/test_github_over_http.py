@@ -5,15 +5,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from centralbot.adapters.simulator import Fault, FaultKind
-from centralbot.adapters.simulator.credentials import generate_private_key
 from centralbot.domain.comments import with_marker
-from centralbot.ports.driven.github import (
-    GitHubInstallationUnavailable,
-    GitHubRateLimited,
-    GitHubRefused,
-    GitHubUnavailable,
-)
+from centralbot.ports.github import GitHubInstallationUnavailable, GitHubRateLimited, GitHubRefused, GitHubUnavailable
+from github_simulator import Fault, FaultKind
+from github_simulator.credentials import generate_private_key
 from tests.github_worlds import SimulatorWorld, as_described, simulated
 
 CREATE = "issues/create-comment"

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from centralbot.adapters.github.people import MAX_PAGES
-from centralbot.adapters.github.people_app import PeopleSettings, PeopleSide, open_people
-from centralbot.adapters.memory.clock import ManualClock
+from centralbot.adapters.github.sign_in import PeopleSettings, PeopleSide, open_people
 from centralbot.domain.errors import Unavailable
-from centralbot.ports.driven.people import RepoRole, SignInRefused
+from centralbot.ports.people import RepoRole, SignInRefused
+from tests.doubles.memory.clock import ManualClock
 
 API, WEB, TOKEN, SECRET = "https://api.github.example", "https://github.example", "ghu_" + "s" * 36, "client-secret-1"
 SETTINGS = PeopleSettings(client_id="Iv23", client_secret=SECRET, api_url=API, web_url=WEB)

@@ -11,22 +11,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from centralbot.adapters.github.app_jwt import app_jwt, load_private_key
-from centralbot.adapters.github.faults import MINT, classify
-from centralbot.adapters.github.limits import pause_s
-from centralbot.adapters.github.operations import get_pull, get_user
+from centralbot.adapters.github.errors import MINT, classify
 from centralbot.adapters.github.protocol import (
     ApiResponse,
     clock_skew_s,
     error_message,
     next_page,
+    pause_s,
     redirect_target,
     request_headers,
     same_origin,
     server_time,
 )
+from centralbot.adapters.github.requests import get_pull, get_user
+from centralbot.adapters.github.tokens import app_jwt, load_private_key
 from centralbot.domain.errors import ValidationError
-from centralbot.ports.driven.github import (
+from centralbot.ports.github import (
     GitHubError,
     GitHubInstallationUnavailable,
     GitHubRateLimited,

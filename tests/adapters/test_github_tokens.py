@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from centralbot.adapters.github.limits import Pauses
-from centralbot.adapters.github.pacing import WritePacing
-from centralbot.adapters.github.single_flight import SingleFlight
-from centralbot.adapters.github.tokens import InstallationTokens, Refusals, Token
-from centralbot.adapters.memory.clock import ManualClock
-from centralbot.ports.driven.github import GitHubRateLimited, GitHubUnavailable
+from centralbot.adapters.github.protocol import Pauses
+from centralbot.adapters.github.tokens import InstallationTokens, Refusals, SingleFlight, Token, WritePacing
+from centralbot.ports.github import GitHubRateLimited, GitHubUnavailable
+from tests.doubles.memory.clock import ManualClock
 
 
 class Minter:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from centralbot.adapters.simulator import Simulator
+from github_simulator import Simulator
 from tests.adapters.simulators import a_simulator, served
 
 COMMENTS = "/repos/octo-org/hello/issues/1/comments"

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from centralbot.adapters.simulator.markup import render_markdown
+from github_simulator.rendering import render_markdown
 from tests.adapters.browsers import a_browser, query_of
 from tests.adapters.simulators import MANIFEST, a_registration, a_simulator, served
 

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 import pytest
 
-from centralbot.adapters.simulator import Fault, FaultKind
+from github_simulator import Fault, FaultKind
 from tests.adapters.simulators import a_simulator, served
 
 COMMENTS = "/repos/octo-org/hello/issues/1/comments"

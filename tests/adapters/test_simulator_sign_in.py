@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from centralbot.adapters.simulator import Simulator
-from centralbot.adapters.simulator.redirects import is_registered
+from github_simulator import Simulator
+from github_simulator.registrations import is_registered
 from tests.adapters.browsers import a_browser, query_of, sign_in
 from tests.adapters.simulators import Client, a_simulator, served
 

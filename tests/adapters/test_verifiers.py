@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from centralbot.adapters.memory.clock import ManualClock, SequentialIds
-from centralbot.adapters.memory.store import MemoryStore
 from centralbot.adapters.verifiers.attestation import GENERAL, Attestation, digest_of
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import MAX_SOLUTION_CHARS, VALID_S, ProofOfWork
 from centralbot.domain.challenge import Challenge
 from centralbot.domain.events import Actor
 from centralbot.entrypoints.roots.verifiers import verifiers
-from centralbot.ports.driven.sessions import SingleUse
-from centralbot.ports.driven.verifier import Attempt, ProofRefused
+from centralbot.ports.sessions import SingleUse
+from centralbot.ports.verifier import Attempt, ProofRefused
 from tests.builders import AUTHOR, T0, a_challenge, a_config, at
 from tests.contracts.adapters import gate_of
 from tests.contracts.driver import RULES
+from tests.doubles.memory.clock import ManualClock, SequentialIds
+from tests.doubles.memory.store import MemoryStore
 from tests.entrypoints.gate.world import solve, tampered
 
 SECRET = b"s" * 32

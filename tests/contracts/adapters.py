@@ -7,14 +7,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import psycopg
 
-from centralbot.adapters.memory.clock import ManualClock, SequentialIds
-from centralbot.adapters.memory.store import MemoryStore
 from centralbot.adapters.postgres.store import PostgresStore
-from centralbot.adapters.system.ids import SystemIds
-from centralbot.domain.gating import Gate
+from centralbot.adapters.system import SystemIds
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.policy import RepoConfig
-from centralbot.ports.driven.clock import Ids
+from centralbot.ports.clock import Ids
 from tests.contracts.driver import RULES, UnderTest
+from tests.doubles.memory.clock import ManualClock, SequentialIds
+from tests.doubles.memory.store import MemoryStore
 
 Open = Callable[[], AbstractAsyncContextManager[UnderTest]]
 
@@ -26,8 +26,8 @@ class HalfJitterIds(SystemIds):
         return 0.5
 
 
-def gate_of(ids: Ids) -> Gate:
-    return Gate(defaults=RepoConfig(), new_id=ids.new_id, gate_url=lambda i: f"https://bot.example/g/{i}")
+def gate_of(ids: Ids) -> DecisionContext:
+    return DecisionContext(defaults=RepoConfig(), new_id=ids.new_id, gate_url=lambda i: f"https://bot.example/g/{i}")
 
 
 @asynccontextmanager

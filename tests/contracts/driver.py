@@ -10,15 +10,14 @@ from centralbot.domain import gating, installation, verdicts
 from centralbot.domain.challenge import Challenge
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
-from centralbot.domain.gating import Gate
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
 from centralbot.domain.policy import RepoConfig
-from centralbot.ports.driven.admin import Actions, Health, Repositories, ServiceKeys, Whitelist
-from centralbot.ports.driven.challenges import Challenges, Upkeep
-from centralbot.ports.driven.deliveries import Deliveries
-from centralbot.ports.driven.outbox import ClaimRequest, Outbox, OutboxRules
-from centralbot.ports.driven.reports import Reports
-from centralbot.ports.driven.sessions import Sessions, SingleUse
+from centralbot.ports.admin import Actions, Health, Repositories, ServiceKeys, Whitelist
+from centralbot.ports.challenges import Challenges, Reports, Upkeep
+from centralbot.ports.deliveries import Deliveries
+from centralbot.ports.outbox import ClaimRequest, Outbox, OutboxRules
+from centralbot.ports.sessions import Sessions, SingleUse
 from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, a_settlement, an_installation_event
 
 RULES = OutboxRules(lease_s=60, max_attempts=3)
@@ -60,7 +59,7 @@ class UnderTest:
     """A store, the gate that it decides with, and a way to let time pass."""
 
     store: Store
-    gate: Gate
+    gate: DecisionContext
     advance: Callable[[float], Awaitable[None]]
 
     async def take(self, event: PullRequestEvent, *, use: SignatureUse | None = None) -> PullRequestOutcome:

@@ -10,18 +10,18 @@ from uuid import uuid4
 import pytest
 
 from centralbot.adapters.backend_http import BackendClient
-from centralbot.adapters.memory.clock import ManualClock, SequentialIds
-from centralbot.adapters.memory.store import MemoryStore
-from centralbot.adapters.memory.worker_side import MemoryActionSource, MemoryEventSink
 from centralbot.adapters.system import SystemClock
 from centralbot.domain.errors import ActionNotHeld, NotFound
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.gating import Gate
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
-from centralbot.ports.driven.backend import EventSink
-from centralbot.ports.driven.outbox import ActionSource, ClaimedAction, ClaimRequest
+from centralbot.ports.backend import EventSink
+from centralbot.ports.outbox import ActionSource, ClaimedAction, ClaimRequest
 from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.driver import EVERY_TYPE, RULES
+from tests.doubles.memory.clock import ManualClock, SequentialIds
+from tests.doubles.memory.store import MemoryStore
+from tests.doubles.memory.worker_side import MemoryActionSource, MemoryEventSink
 from tests.entrypoints.api.caller import KEY_ID, SECRET
 from tests.entrypoints.api.conftest import serving
 
@@ -56,7 +56,7 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[WorkerSide]:
     """A backend with the App installed on repository 999, which enforces."""
     if request.param == "memory":
         clock, ids = ManualClock(), SequentialIds()
-        gate = Gate(defaults=a_config(), new_id=ids.new_id, gate_url=str)
+        gate = DecisionContext(defaults=a_config(), new_id=ids.new_id, gate_url=str)
         store = MemoryStore(clock, ids, RULES, gate)
         events = MemoryEventSink(store.deliveries, gate)
 

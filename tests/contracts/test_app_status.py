@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from centralbot.domain.events import AccountType, InstallationEvent, RepositoryRef
-from centralbot.ports.driving.owner import AppStatus
+from centralbot.ports.use_cases.owner import AppStatus
 from tests.builders import INSTALLATION, REPO, a_config, an_installation_event
 from tests.contracts.driver import UnderTest
 

@@ -17,7 +17,7 @@ from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ALREADY_CLOSED, ActionReason, ActionStatus, ActionType, Outcome
 from centralbot.domain.policy import Exemption
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
-from centralbot.ports.driven.challenges import MAX_NOTES, Proof
+from centralbot.ports.challenges import MAX_NOTES, Proof
 from tests.builders import AUTHOR, INSTALLATION, REPO, a_pull_request_event, an_installation_event
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 

@@ -13,7 +13,7 @@ from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.gating import Reason
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
 from centralbot.domain.policy import Exemption, Mode
-from centralbot.ports.driven.deliveries import SignatureReplayed
+from centralbot.ports.deliveries import SignatureReplayed
 from tests.builders import (
     AUTHOR,
     MAINTAINER,

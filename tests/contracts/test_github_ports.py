@@ -5,14 +5,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from centralbot.adapters.simulator.credentials import generate_private_key
 from centralbot.domain.comments import with_marker
-from centralbot.ports.driven.github import (
-    GitHubInstallationUnavailable,
-    GitHubRefused,
-    GitHubUnavailable,
-    PullRequestRef,
-)
+from centralbot.ports.github import GitHubInstallationUnavailable, GitHubRefused, GitHubUnavailable, PullRequestRef
+from github_simulator.credentials import generate_private_key
 from tests.github_worlds import MemoryWorld, World, as_described, simulated
 
 MARKER = "centralbot:gate:0190"

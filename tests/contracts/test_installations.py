@@ -12,8 +12,8 @@ from centralbot.domain.dedup import DUPLICATE_INSTALLATION, SignatureUse
 from centralbot.domain.events import AccountType, IngestStatus, RepositoryRef
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import ActionStatus
-from centralbot.ports.driven.admin import RepositoryRecord
-from centralbot.ports.driven.deliveries import SignatureReplayed
+from centralbot.ports.admin import RepositoryRecord
+from centralbot.ports.deliveries import SignatureReplayed
 from tests.builders import INSTALLATION, an_installation_event
 from tests.contracts.driver import UnderTest
 

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from centralbot.adapters.simulator.credentials import generate_private_key
 from centralbot.domain.events import GHOST_USER_ID, AuthorAssociation, UserType
-from centralbot.ports.driven.github import (
+from centralbot.ports.github import (
     GitHubInstallationUnavailable,
     GitHubRefused,
+    OpenPullRequest,
     PullRequestRef,
     RepositoryName,
 )
-from centralbot.ports.driven.open_pull_requests import OpenPullRequest
+from github_simulator.credentials import generate_private_key
 from tests.github_worlds import MemoryWorld, SimulatorWorld, World, as_described, simulated
 
 

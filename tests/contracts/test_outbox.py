@@ -11,8 +11,8 @@ import pytest
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import ActionNotHeld
 from centralbot.domain.outbox import ActionStatus, ActionType, Outcome
-from centralbot.ports.driven.deliveries import SignatureReplayed
-from centralbot.ports.driven.outbox import DEFAULT_ACTION_TYPES
+from centralbot.ports.deliveries import SignatureReplayed
+from centralbot.ports.outbox import DEFAULT_ACTION_TYPES
 from tests.builders import a_settlement, an_installation_event
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
@@ -165,7 +165,7 @@ class TestInstallations:
         await store.settle(action, RETRYABLE)
         await store.advance(3600)
         assert await store.claim() == []
-        assert await store.store.upkeep.cancel_strays(limit=10) == 1
+        assert await store.store.upkeep.cancel_orphaned(limit=10) == 1
         assert (await store.action(action.id)).status == ActionStatus.CANCELED
 
     async def test_nobody_starves(self, store: UnderTest) -> None:

@@ -196,7 +196,7 @@ class TestWhoseResultCounts:
         await store.opened()
         (action,) = await store.claim()
         await store.advance(RULES.lease_s + 1)
-        await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+        await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10)
         with pytest.raises(ActionNotHeld):
             await store.settle(action)
 

@@ -38,7 +38,7 @@ async def test_a_close_overtaken_by_a_late_pass_is_not_claimed_after_its_lease(s
     await store.verify(challenge)
     await store.advance(RULES.lease_s + 1)
     assert CLOSE not in [a.action_type for a in await store.claim("worker-2")]
-    await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+    await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10)
     assert CLOSE not in [a.action_type for a in await store.run_all()]
     assert (await store.store.challenges.get(challenge.id)).status == ChallengeStatus.VERIFIED
 
@@ -61,7 +61,7 @@ async def test_a_reopened_pull_request_is_not_closed_by_a_lost_claim(store: Unde
     await store.claim()
     await store.take(a_pull_request_event("reopened", seconds=9000, sender=sender))
     await store.advance(RULES.lease_s + 1)
-    await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+    await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10)
     assert CLOSE not in [a.action_type for a in await store.run_all()]
 
 
@@ -93,5 +93,5 @@ async def test_the_last_lost_claim_of_an_overtaken_action_is_no_dead_letter(stor
     (close,) = await store.claim()
     await store.verify(challenge)
     await store.advance(RULES.lease_s + 1)
-    await store.store.upkeep.return_expired(max_attempts=1, limit=10)
+    await store.store.upkeep.rescue_expired(max_attempts=1, limit=10)
     assert (await store.action(close.id)).status == ActionStatus.CANCELED

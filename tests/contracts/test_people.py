@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from centralbot.adapters.simulator.credentials import generate_private_key
 from centralbot.domain.errors import Unavailable
-from centralbot.ports.driven.people import RepoRole, RepositoryAccess, SignInRefused, UserTokens
+from centralbot.ports.people import RepoRole, RepositoryAccess, SignInRefused, UserTokens
+from github_simulator.credentials import generate_private_key
 from tests.people_worlds import CALLBACK, MemoryWorld, People, simulated_people
 
 VERIFIER = "v" * 43

@@ -16,8 +16,7 @@ from centralbot.domain import verdicts
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.events import Actor
 from centralbot.domain.policy import Mode
-from centralbot.ports.driven.challenges import Proof
-from centralbot.ports.driven.reports import StoredProof
+from centralbot.ports.challenges import Proof, StoredProof
 from tests.builders import AUTHOR, REPO, WINDOW_S, a_config, a_pull_request_event
 from tests.contracts.driver import UnderTest
 

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 
 from centralbot.adapters.postgres.store import PostgresStore
-from centralbot.adapters.system.ids import SystemIds
+from centralbot.adapters.system import SystemIds
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
-from centralbot.ports.driven.challenges import Retention
-from centralbot.ports.driven.people import SignInRefused, UserTokens
-from centralbot.ports.driven.sessions import Session, Sessions
+from centralbot.ports.challenges import Retention
+from centralbot.ports.people import SignInRefused, UserTokens
+from centralbot.ports.sessions import Session, Sessions
 from tests.builders import AUTHOR
 from tests.contracts.adapters import open_postgres
 from tests.contracts.driver import UnderTest
@@ -151,7 +151,7 @@ class TestSessions:
         await store.advance(LIFE_S + 1)
         long_ago = now - timedelta(days=9999)
         retention = Retention(deliveries_before=long_ago, actions_before=long_ago, audit_before=long_ago)
-        assert [await store.store.upkeep.forget(retention, limit=2) for _ in range(3)] == [4, 2, 0]
+        assert [await store.store.upkeep.prune(retention, limit=2) for _ in range(3)] == [4, 2, 0]
 
 
 class TestSingleUse:
@@ -177,7 +177,7 @@ class TestSingleUse:
         await store.store.single_use.use("state", DIGEST, expires_at=now + timedelta(seconds=10))
         await store.advance(60)
         retention = Retention(deliveries_before=now, actions_before=now, audit_before=now)
-        await store.store.upkeep.forget(retention, limit=10)
+        await store.store.upkeep.prune(retention, limit=10)
         assert await store.store.single_use.use("state", DIGEST, expires_at=now + timedelta(seconds=10)) is False
 
 

@@ -39,7 +39,7 @@ async def test_a_close_that_waits_is_canceled_once_it_is_off(store: UnderTest) -
     await store.timed_out(1)
     await store.challenged(2)
     await switch(store, Mode.OFF)
-    assert await store.store.upkeep.cancel_strays(limit=10) == 1
+    assert await store.store.upkeep.cancel_orphaned(limit=10) == 1
     canceled = await store.store.actions.search(status=ActionStatus.CANCELED)
     assert [(action.action_type, action.failure_code) for action in canceled] == [(CLOSE, CancelReason.SWITCHED_OFF)]
     assert [action.action_type for action in await store.run_all()] == [UPSERT]
@@ -52,7 +52,7 @@ async def test_other_changes_reach_new_challenges_only(store: UnderTest) -> None
     await switch(store, Mode.SHADOW)
     await store.advance(WINDOW_S + 1)
     assert await store.sweep() == (1, 0)
-    assert await store.store.upkeep.cancel_strays(limit=10) == 0
+    assert await store.store.upkeep.cancel_orphaned(limit=10) == 0
     assert [action.action_type for action in await store.run_all()] == [CLOSE]
 
 

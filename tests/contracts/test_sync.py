@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from centralbot.adapters.memory.github import MemoryGitHub
 from centralbot.domain.errors import NotFound, Unavailable, ValidationError
 from centralbot.domain.installation import InstallationStatus
-from centralbot.ports.driven.github import GitHubUnavailable, InstallationInfo, WebhookDelivery
-from centralbot.ports.driving.ingest import Ingest
-from centralbot.ports.driving.sync import GitHubSync, undelivered
-from centralbot.ports.driving.sync_report import SyncReport
+from centralbot.ports.github import GitHubUnavailable, InstallationInfo, WebhookDelivery
+from centralbot.ports.use_cases.ingest import Ingest
+from centralbot.ports.use_cases.sync import GitHubSync, undelivered
+from centralbot.ports.use_cases.sync_report import SyncReport
 from tests.builders import INSTALLATION, an_installation_event, at
 from tests.contracts.driver import UnderTest
+from tests.doubles.memory.github import MemoryGitHub
 
 ACTIVE, SUSPENDED, DELETED = InstallationStatus.ACTIVE, InstallationStatus.SUSPENDED, InstallationStatus.DELETED
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from centralbot.adapters.memory.github import MemoryGitHub
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import AuthorAssociation, UserType
 from centralbot.domain.gating import Reason
 from centralbot.domain.policy import DEFAULT_EXEMPT_LABEL, Mode
-from centralbot.ports.driven.github import (
+from centralbot.ports.github import (
     GitHubError,
     GitHubRateLimited,
     GitHubRefused,
@@ -21,12 +20,13 @@ from centralbot.ports.driven.github import (
     PullRequestRef,
     RepositoryName,
 )
-from centralbot.ports.driving.ingest import Ingest
-from centralbot.ports.driving.sync import GitHubSync
-from centralbot.ports.driving.sync_pull_requests import OpenPullRequestSync, found_event
-from centralbot.ports.driving.sync_report import SyncReport
+from centralbot.ports.use_cases.ingest import Ingest
+from centralbot.ports.use_cases.sync import GitHubSync
+from centralbot.ports.use_cases.sync_pull_requests import OpenPullRequestSync, found_event
+from centralbot.ports.use_cases.sync_report import SyncReport
 from tests.builders import AUTHOR, INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.driver import UnderTest
+from tests.doubles.memory.github import MemoryGitHub
 
 DAY = timedelta(days=1)
 NAME = f"org/repo-{REPO}"

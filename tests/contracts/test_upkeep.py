@@ -14,18 +14,18 @@ from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, NewAction, Outcome
 from centralbot.domain.policy import Exemption, Mode
 from centralbot.domain.verdicts import CLOSE_SPACING_S, ChallengeFacts
-from centralbot.ports.driven.challenges import Retention
+from centralbot.ports.challenges import Retention
 from tests.builders import AUTHOR, INSTALLATION, REPO, WINDOW_S, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.driver import RULES, UnderTest
 
 CLOSE = ActionType.CLOSE_PR_WITH_COMMENT
 
 
-async def forget(store: UnderTest, *, hours: float, limit: int = 100) -> int:
+async def prune(store: UnderTest, *, hours: float, limit: int = 100) -> int:
     """Forget what is older than ``hours`` from now (negative: what will be by then)."""
     before = await store.store.health.now() - timedelta(hours=hours)
     retention = Retention(deliveries_before=before, actions_before=before, audit_before=before)
-    return await store.store.upkeep.forget(retention, limit=limit)
+    return await store.store.upkeep.prune(retention, limit=limit)
 
 
 async def test_a_due_challenge_times_out_and_its_close_is_queued(store: UnderTest) -> None:
@@ -192,7 +192,7 @@ class TestExpiredLeases:
         await store.opened()
         (lost,) = await store.claim()
         await store.advance(RULES.lease_s + 1)
-        assert await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10) == (1, 0)
+        assert await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10) == (1, 0)
         assert (await store.action(lost.id)).status == ActionStatus.PENDING
         assert [a.attempts for a in await store.claim("worker-2")] == [2]
 
@@ -202,7 +202,7 @@ class TestExpiredLeases:
         await store.opened()
         await store.claim()
         await store.advance(RULES.lease_s - 20)
-        assert await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10) == (0, 0)
+        assert await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10) == (0, 0)
 
     async def test_the_last_allowed_one_is_dead_and_its_challenge_canceled(self, store: UnderTest) -> None:
         """Invariant 1 again: nobody is closed for a comment that never came."""
@@ -212,7 +212,7 @@ class TestExpiredLeases:
             (lost,) = await store.claim()
             await store.advance(RULES.lease_s + 1)
         assert await store.claim() == []
-        assert await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10) == (0, 1)
+        assert await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10) == (0, 1)
         dead = await store.action(lost.id)
         assert (dead.status, dead.failure_code) == (ActionStatus.FAILED, "LEASE_EXPIRED")
         after = await store.store.challenges.get(challenge.id)
@@ -227,9 +227,9 @@ class TestExpiredLeases:
         await store.advance(RULES.lease_s + 1)
         upkeep = store.store.upkeep
         counts = await asyncio.gather(
-            *(upkeep.return_expired(max_attempts=RULES.max_attempts, limit=4) for _ in range(5))
+            *(upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=4) for _ in range(5))
         )
-        counts.append(await upkeep.return_expired(max_attempts=RULES.max_attempts, limit=100))
+        counts.append(await upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=100))
         assert sum(returned for returned, _ in counts) == 10
 
 
@@ -242,9 +242,9 @@ class TestStrays:
         await store.opened()
         (held,) = await store.claim()
         await store.install(an_installation_event("removed", removed=(REPO,), seconds=1))
-        assert await store.store.upkeep.cancel_strays(limit=10) == 0
+        assert await store.store.upkeep.cancel_orphaned(limit=10) == 0
         await store.settle(held, Outcome.RELEASED)
-        assert await store.store.upkeep.cancel_strays(limit=10) == 1
+        assert await store.store.upkeep.cancel_orphaned(limit=10) == 1
         assert (await store.action(held.id)).status == ActionStatus.CANCELED
 
     async def test_a_challenge_whose_comment_goes_astray_goes_with_it(self, store: UnderTest) -> None:
@@ -253,7 +253,7 @@ class TestStrays:
         await store.extend(noticed := await store.noticed(1))
         lost = await store.challenged(2)
         await store.store.repositories.connect(REPO, installation_id=INSTALLATION + 1, full_name="org/repo")
-        assert await store.store.upkeep.cancel_strays(limit=10) == 2
+        assert await store.store.upkeep.cancel_orphaned(limit=10) == 2
         canceled = await store.store.actions.search(status=ActionStatus.CANCELED)
         assert [action.failure_code for action in canceled] == ["REPOSITORY_REMOVED"] * 2
         after = await store.store.challenges.get(lost.id)
@@ -265,20 +265,20 @@ class TestStrays:
         await store.connect()
         await store.opened()
         await store.install(an_installation_event("suspend", seconds=1))
-        assert await store.store.upkeep.cancel_strays(limit=10) == 0
+        assert await store.store.upkeep.cancel_orphaned(limit=10) == 0
 
 
 class TestRetention:
     """What is old and settled goes; what is outstanding stays."""
 
-    async def test_an_old_delivery_is_forgotten(self, store: UnderTest) -> None:
+    async def test_an_old_delivery_is_pruned(self, store: UnderTest) -> None:
         """Then it would be taken again, which GitHub no longer offers."""
         await store.connect()
         event = a_pull_request_event()
         await store.take(event)
-        await forget(store, hours=1)
+        await prune(store, hours=1)
         assert (await store.take(event)).status == IngestStatus.DUPLICATE
-        await forget(store, hours=-1)
+        await prune(store, hours=-1)
         assert (await store.take(event)).status == IngestStatus.ACCEPTED
 
     async def test_settled_actions_go_and_outstanding_ones_stay(self, store: UnderTest) -> None:
@@ -286,14 +286,14 @@ class TestRetention:
         await store.connect()
         await store.noticed(1)
         kept = await store.challenged(2)
-        await forget(store, hours=-1)
+        await prune(store, hours=-1)
         assert [action.challenge_id for action in await store.store.actions.search()] == [kept.id]
 
     async def test_old_audit_rows_go_and_challenges_stay(self, store: UnderTest) -> None:
         """The challenge itself is the record."""
         await store.connect()
         challenge = await store.challenged()
-        await forget(store, hours=-1)
+        await prune(store, hours=-1)
         assert await store.store.challenges.history(challenge.id) == []
         assert await store.store.challenges.get(challenge.id) == challenge
 
@@ -303,7 +303,7 @@ class TestRetention:
         now = await store.store.health.now()
         old = SignatureUse(signed_at=int(now.timestamp()) - 3600, digest=b"o" * 32)
         await store.take(a_pull_request_event(), use=old)
-        await forget(store, hours=1)
+        await prune(store, hours=1)
         assert (await store.take(a_pull_request_event(), use=old)).status == IngestStatus.ACCEPTED
 
     async def test_batches_are_bounded_and_end(self, store: UnderTest) -> None:
@@ -312,7 +312,7 @@ class TestRetention:
         for number in range(1, 8):
             await store.noticed(number)
         counts = []
-        while count := await forget(store, hours=-1, limit=3):
+        while count := await prune(store, hours=-1, limit=3):
             counts.append(count)
         assert max(counts) <= 3 * 4
         assert await store.store.actions.search() == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, CancelActions, Effects
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
-from centralbot.domain.gating import Gate, GateFacts, Reason, decide
+from centralbot.domain.gating import DecisionContext, GateFacts, Reason, decide
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.policy import Exemption, Mode, RepoConfig
 from tests.builders import (
@@ -165,7 +165,7 @@ def test_who_is_not_exempt_is_challenged(fields: dict[str, object], config: Repo
 
 def test_a_repository_without_a_configuration_takes_the_default() -> None:
     """CENTRALBOT_DEFAULT_MODE."""
-    gate: Gate = a_gate(a_config(Mode.SHADOW, window_s=77))
+    gate: DecisionContext = a_gate(a_config(Mode.SHADOW, window_s=77))
     created = decide(gate, E(), gate_facts(config=None)).effects.created
     assert created is not None
     assert (created.mode, created.window_s, created.deadline_at) == (Mode.SHADOW, 77, at(77))

@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from centralbot.domain import outbox
 from centralbot.domain.errors import ActionNotHeld
-from centralbot.domain.outbox import (
-    BACKOFF_BASE_S,
-    BACKOFF_CAP_S,
-    SETTLED,
-    ActionStatus,
-    Outcome,
-    backoff_s,
-)
+from centralbot.domain.outbox import BACKOFF_BASE_S, BACKOFF_CAP_S, SETTLED, ActionStatus, Outcome, backoff_s
 from tests.builders import T0, a_settlement, an_action, at
 
 JITTER = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -105,7 +98,7 @@ def test_an_operators_retry_starts_over() -> None:
 
 def test_an_operators_retry_is_not_overtaken_any_more() -> None:
     """What was overtaken and then failed comes back claimable: the operator knows better."""
-    held = outbox.overtake(an_action(ActionStatus.CLAIMED), reason="CHALLENGE_VERIFIED")
+    held = outbox.request_cancel(an_action(ActionStatus.CLAIMED), reason="CHALLENGE_VERIFIED")
     dead = outbox.settle(held, a_settlement(held, Outcome.FAILED), max_attempts=3, jitter=0.5, now=T0)
     assert outbox.is_ready(outbox.operator_retry(dead, max_attempts=3, now=T0), now=T0, max_attempts=3) is True
 

@@ -38,7 +38,7 @@ FIRST = AuthorAssociation.FIRST_TIME_CONTRIBUTOR
 LOGINS = {MAINTAINER.id: "maintainer", 2002: "contrib"}
 NOTICED = a_challenge(deadline_at=at(600))
 SOURCES = Path(centralbot.__file__).parent
-WRITERS = ("domain", "ports", "adapters/memory", "adapters/postgres")
+WRITERS = ("domain", "ports", "adapters/postgres")
 NAME = re.compile(r"""["']((?:challenge|repository|whitelist|action|key|session|installation|user)s?\.[a-z_]+)["']""")
 
 

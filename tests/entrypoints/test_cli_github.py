@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from centralbot.adapters.simulator import Fault, FaultKind, Simulator, running
-from centralbot.entrypoints.cli.sync import leads_nowhere
+from centralbot.entrypoints.cli.maintenance import leads_nowhere
+from github_simulator import Fault, FaultKind, Simulator, running
 from tests.adapters.simulators import PRIVATE_KEY, SECRET, Receiver
 from tests.entrypoints.commands import Cli, Result
 

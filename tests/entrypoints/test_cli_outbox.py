@@ -112,7 +112,7 @@ async def test_a_sweep_times_out_what_is_due(cli: Cli, database: str) -> None:
     swept = cli("sweep", "--json")
     assert (swept.code, swept.out.count("\n"), swept.json["timed_out"]) == (0, 1, 1)
     assert set(swept.json) == {
-        "timed_out", "exempt", "leases_returned", "actions_dead", "strays_canceled", "rows_forgotten",
+        "timed_out", "exempt", "leases_returned", "actions_dead", "orphaned_canceled", "rows_pruned",
     }  # fmt: skip
     assert cli("sweep").out.startswith("timed out 0, exempt 0, ")
     (closing,) = cli("actions", "list", "--status", "pending", "--json").json

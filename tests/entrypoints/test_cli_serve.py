@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from centralbot.adapters.simulator import Simulator
+from github_simulator import Simulator
 from tests.entrypoints.commands import Cli
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from centralbot.adapters.simulator import Simulator, running
+from github_simulator import Simulator, running
 from tests.adapters.simulators import PRIVATE_KEY, SECRET
 from tests.entrypoints.commands import Cli, Started
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from litestar import Litestar, Request, Response, post
 
-from centralbot.entrypoints.protocol import MAX_HEAD_BYTES
-from centralbot.entrypoints.server import make_server, started
+from centralbot.entrypoints.server import MAX_HEAD_BYTES, make_server, started
 
 SENT = 64
 """Pieces that are tried, each as long as a whole head may be."""

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from centralbot.entrypoints import settings as s
 from centralbot.entrypoints.settings import SettingsError
-from centralbot.entrypoints.settings.names import NAMES
+from centralbot.entrypoints.settings.reader import NAMES
 
 KEY_FORM = (
     serialization.Encoding.PEM,

@@ -30,7 +30,7 @@ async def later(request: Request[Any, Any, Any]) -> str:
 
 @pytest.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    monkeypatch.setattr("centralbot.entrypoints.protocol.RECEIVE_S", RECEIVE_S)
+    monkeypatch.setattr("centralbot.entrypoints.server.RECEIVE_S", RECEIVE_S)
     app = Litestar([at_once, later], openapi_config=None, logging_config=None)
     server = make_server(app, host="127.0.0.1", port=0)
     task = asyncio.create_task(server.serve())

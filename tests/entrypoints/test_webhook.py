@@ -13,19 +13,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from centralbot.adapters.memory.github import MemoryGitHub
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import Forbidden, Unavailable, ValidationError
 from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent
 from centralbot.entrypoints.server import make_server, started
 from centralbot.entrypoints.worker.app import build_app
-from centralbot.entrypoints.worker.metrics import WorkerMetrics
-from centralbot.entrypoints.worker.observers import Observers
-from centralbot.entrypoints.worker.readiness import Readiness
+from centralbot.entrypoints.worker.observability import Observers, Readiness, WorkerMetrics
 from centralbot.entrypoints.worker.webhook import Webhook
-from centralbot.ports.driving.forward import Forwarder
-from centralbot.ports.driving.repositories import RepositorySync
+from centralbot.ports.use_cases.forward import Forwarder, RepositorySync
+from tests.doubles.memory.github import MemoryGitHub
 
 PAYLOADS = Path(__file__).parent.parent / "data" / "payloads"
 OPENED = (PAYLOADS / "pull_request.opened.json").read_bytes()

@@ -148,7 +148,7 @@ async def test_without_a_comment_nobody_is_closed(store: UnderTest, how: str) ->
             if how != "never answered":
                 await store.settle(action, Outcome.FAILED if how == "refused" else Outcome.RETRYABLE_FAILURE)
         await store.advance(HOUR_S)
-    await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+    await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10)
     await store.advance(30 * 24 * HOUR_S)
     assert await store.sweep() == (0, 0)
     after = await store.store.challenges.get(challenge.id)
@@ -209,7 +209,7 @@ async def test_a_lowered_limit_leaves_nothing_that_nobody_takes(store: UnderTest
     await store.extend(challenge)
     (rewrite,) = await store.claim()
     await store.settle(rewrite, Outcome.RETRYABLE_FAILURE, failure_code="HTTP_500")
-    assert await store.store.upkeep.return_expired(max_attempts=1, limit=10) == (0, 1)
+    assert await store.store.upkeep.rescue_expired(max_attempts=1, limit=10) == (0, 1)
     dead = await store.action(rewrite.id)
     assert (dead.status, dead.failure_code) == (ActionStatus.FAILED, "HTTP_500")
     await store.verify(challenge)

@@ -14,7 +14,7 @@ from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.events import Actor
 from centralbot.domain.outbox import ALREADY_CLOSED, Action, ActionStatus, ActionType, Outcome
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
-from centralbot.ports.driven.challenges import Retention
+from centralbot.ports.challenges import Retention
 from tests.builders import INSTALLATION, MAINTAINER, REPO, a_pull_request_event, an_installation_event
 from tests.contracts.driver import RULES, UnderTest
 from tests.faults.elsewhere import elsewhere
@@ -71,7 +71,7 @@ async def lost(store: UnderTest, challenge: Challenge, how: str) -> None:
         await store.take(a_pull_request_event("closed", seconds=9000, sender=THE_BOT))
     await store.advance(RULES.lease_s + 1)
     if how != "killed":
-        await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+        await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10)
 
 
 @pytest.mark.parametrize("how", ["killed", "killed and swept", "killed, and GitHub told of the close", "answered 502"])
@@ -150,7 +150,7 @@ async def test_a_late_pass_reopens_through_the_installation_that_is_there_by_now
     await store.install(an_installation_event("deleted", seconds=1))
     await store.install(an_installation_event("created", REPO, installation_id=INSTALLATION + 1, seconds=2))
     await store.verify(challenge)
-    assert await store.store.upkeep.cancel_strays(limit=10) == 0
+    assert await store.store.upkeep.cancel_orphaned(limit=10) == 0
     done = [(action.action_type, action.installation_id) for action in await store.run_all()]
     assert done == [(REOPEN, INSTALLATION + 1), (UPSERT, INSTALLATION + 1)]
     verified = await store.store.challenges.get(challenge.id)
@@ -170,12 +170,12 @@ async def test_a_pass_months_late_still_knows_of_the_close(
         for _ in range(RULES.max_attempts):
             await store.claim()
             await store.advance(RULES.lease_s + 1)
-        await store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+        await store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10)
     else:
         await store.run_all(failure_code=ALREADY_CLOSED if how == "already closed" else None)
     before = await store.store.health.now() + timedelta(hours=1)
     retention = Retention(deliveries_before=before, actions_before=before, audit_before=before)
-    await store.store.upkeep.forget(retention, limit=100)
+    await store.store.upkeep.prune(retention, limit=100)
     assert await store.store.actions.search() == []
     await store.verify(challenge)
     assert await types(store) == follows

@@ -18,7 +18,7 @@ from centralbot.adapters.system import SystemIds
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.outbox import ActionStatus
-from centralbot.ports.driven.deliveries import SignatureReplayed
+from centralbot.ports.deliveries import SignatureReplayed
 from tests.builders import a_pull_request_event, a_settlement
 from tests.contracts.driver import COMMENT, UnderTest
 from tests.faults.elsewhere import until_somebody_waits

@@ -42,7 +42,7 @@ async def test_what_is_claimed_while_it_is_canceled_is_not_begun_again(postgres:
             await worker.commit()
         await taking
     await postgres.advance(RULES.lease_s + 1)
-    await postgres.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=10)
+    await postgres.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=10)
     assert await postgres.run_all() == []
     assert (await postgres.statuses())[-1] == (ActionType.CLOSE_PR_WITH_COMMENT, ActionStatus.CANCELED)
 
@@ -60,7 +60,7 @@ async def test_a_challenge_made_while_its_repository_leaves_is_not_pending_for_e
 
     outcome = await postgres.store.deliveries.take_pull_request(opened, decide)
     assert outcome.challenge_id is not None
-    assert await postgres.store.upkeep.cancel_strays(limit=10) == 1
+    assert await postgres.store.upkeep.cancel_orphaned(limit=10) == 1
     challenge = await postgres.store.challenges.get(outcome.challenge_id)
     assert (challenge.status, challenge.reason) == (ChallengeStatus.CANCELED, "REPOSITORY_REMOVED")
     assert [event.event for event in await postgres.store.challenges.history(challenge.id)] == [

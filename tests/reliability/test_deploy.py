@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.reliability.crew import APIS, WORKERS
+from tests.reliability.cluster import APIS, WORKERS
 from tests.reliability.world import Pull, ReliableWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

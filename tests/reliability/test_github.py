@@ -6,7 +6,7 @@ import pytest
 
 from centralbot.domain.outbox import ActionStatus
 from tests.e2e.world import Installed
-from tests.reliability.crew import WORKERS
+from tests.reliability.cluster import WORKERS
 from tests.reliability.world import CREATE, MINT, Pull, ReliableWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -8,7 +8,7 @@ import signal
 import psycopg
 import pytest
 
-from tests.reliability.relays import ANYTHING, COMMIT
+from tests.reliability.tcp_proxies import ANYTHING, COMMIT
 from tests.reliability.world import ReliableWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

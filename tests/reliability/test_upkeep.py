@@ -10,7 +10,7 @@ import pytest
 
 from centralbot.domain.verdicts import CLOSE_SPACING_S
 from tests.e2e.world import Installed
-from tests.reliability.crew import APIS
+from tests.reliability.cluster import APIS
 from tests.reliability.world import CREATE, ReliableWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -49,7 +49,7 @@ async def test_after_a_week_without_a_sweeper_closes_are_paced(world: ReliableWo
 
 
 async def closes_of_many(world: ReliableWorld, overdue: Installed) -> list[datetime]:
-    """When the closes of so many that were due are to run; they are forgotten, since GitHub knows of none of them."""
+    """When the closes of so many that were due are to run; they are pruned, since GitHub knows of none of them."""
     with psycopg.connect(world.server.dsn, autocommit=True) as store:
         pause = "UPDATE github_installations SET paused_until = now() + %s::interval WHERE installation_id = %s"
         store.execute(pause, ("1 hour", overdue.id))

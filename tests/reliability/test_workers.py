@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from centralbot.domain.outbox import ActionStatus
-from tests.reliability.crew import APIS, WORKERS
+from tests.reliability.cluster import APIS, WORKERS
 from tests.reliability.world import CLOSE, CREATE, ReliableWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -1,4 +1,4 @@
-"""The crew as these tests see it: load, ends of processes, repair, and what was counted."""
+"""The cluster as these tests see it: load, ends of processes, repair, and what was counted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import psycopg
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus
 from tests.e2e.world import Installed, World
-from tests.reliability import counts
-from tests.reliability.crew import Crew, Server
-from tests.reliability.relays import StoreRelay
+from tests.reliability import oracles
+from tests.reliability.cluster import Cluster, Server
+from tests.reliability.tcp_proxies import StoreProxy
 
 CREATE, CLOSE, MINT = "issues/create-comment", "pulls/update", "apps/create-installation-access-token"
 Pull = tuple[str, int]
@@ -26,11 +26,11 @@ Pull = tuple[str, int]
 
 @dataclass(kw_only=True)
 class ReliableWorld(World):
-    """One crew for all tests; each takes organizations of its own and leaves all processes running."""
+    """One cluster for all tests; each takes organizations of its own and leaves all processes running."""
 
-    fleet: Crew
+    fleet: Cluster
     server: Server
-    to_store: StoreRelay
+    to_store: StoreProxy
 
     @asynccontextmanager
     async def load(self, *installed: Installed, every_s: float = 0.05) -> AsyncIterator[list[Pull]]:
@@ -165,7 +165,7 @@ class ReliableWorld(World):
         pulls = {(one["repository"], one["number"]): one for one in (await self.github.snapshot())["pull_requests"]}
         return [one for one in opened if [c["via_app"] for c in pulls[one]["comments"]] != [True]]
 
-    async def counted(self) -> counts.Counts:
+    async def counted(self) -> oracles.Counts:
         """The three counts, once nothing is left to do."""
         await self.settled()
-        return counts.take(self.server.dsn, await self.github.snapshot())
+        return oracles.take(self.server.dsn, await self.github.snapshot())

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from centralbot.adapters.memory.github import MemoryGitHub
-from centralbot.adapters.memory.github_world import MemoryPullRequest
 from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent
 from tests.builders import AUTHOR, INSTALLATION, MAINTAINER, REPO, a_pull_request_event, an_installation_event, at
 from tests.contracts.driver import UnderTest
+from tests.doubles.memory.github import MemoryGitHub, MemoryPullRequest
 
 LABEL = "centralbot:exempt"
 NUMBER = 42

@@ -64,7 +64,7 @@ class World:
 
     async def sweep(self) -> None:
         await self.store.sweep()
-        await self.store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=100)
+        await self.store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=100)
 
     async def verify(self, which: int) -> None:
         known = await self.store.store.challenges.search()

@@ -213,11 +213,11 @@ class OutboxMachine(RuleBasedStateMachine):
             known.live, known.due = False, True
 
     @rule()
-    def return_expired(self) -> None:
+    def rescue_expired(self) -> None:
         """Lost claims come back, or are dead; their tokens no longer hold."""
         lost = [known for known in self.model.values() if known.status is A.CLAIMED and not known.live]
         dead = [known for known in lost if known.attempts >= RULES.max_attempts and not known.overtaken]
-        counts = self.run(self.store.store.upkeep.return_expired(max_attempts=RULES.max_attempts, limit=100))
+        counts = self.run(self.store.store.upkeep.rescue_expired(max_attempts=RULES.max_attempts, limit=100))
         assert counts == (len(lost) - len(dead), len(dead))
         for known in lost:
             known.status = A.CANCELED if known.overtaken else A.FAILED if known in dead else A.PENDING

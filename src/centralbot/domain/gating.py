@@ -66,7 +66,7 @@ class GateFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class DecisionContext:
     """What deciding needs beside the facts: the defaults, a source of ids, and the link of a challenge's page."""
 
     defaults: RepoConfig
@@ -84,7 +84,7 @@ class Decision:
     effects: Effects = NOTHING
 
 
-def decide(gate: Gate, event: PullRequestEvent, facts: GateFacts) -> Decision:
+def decide(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts) -> Decision:
     """Decide one pull request event (contract section 3.1). Pure: calling it again changes nothing but the ids.
 
     The repository's label exempts whatever is pending or unknown. After a time-out it only stops a close that is still
@@ -113,7 +113,7 @@ def decide(gate: Gate, event: PullRequestEvent, facts: GateFacts) -> Decision:
     return _gate(gate, event, facts, config)
 
 
-def decide_found(gate: Gate, event: PullRequestEvent, facts: GateFacts, *, mode: Mode) -> Decision:
+def decide_found(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, *, mode: Mode) -> Decision:
     """Decide an open pull request that no webhook told of: found by asking GitHub, as ``opened``. Pure.
 
     One that ever had a challenge is left as it is, however that ended: a maintainer may have called it off. So is one
@@ -126,7 +126,7 @@ def decide_found(gate: Gate, event: PullRequestEvent, facts: GateFacts, *, mode:
     return decide(gate, event, facts)
 
 
-def _gate(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoConfig) -> Decision:
+def _gate(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig) -> Decision:
     current = facts.challenge
     if current is not None:
         if current.status is ChallengeStatus.VERIFIED:
@@ -158,7 +158,9 @@ def _gate(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoCon
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.CHALLENGED, challenge_id=challenge.id, effects=effects)
 
 
-def _exempt(gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: Exemption) -> Decision:
+def _exempt(
+    gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: Exemption
+) -> Decision:
     current = facts.challenge
     actions: tuple[NewAction, ...] = ()
     if current is not None and current.status is ChallengeStatus.PENDING:
@@ -189,7 +191,12 @@ def _replaced(current: Challenge | None) -> CancelActions | None:
 
 
 def _cancel(
-    gate: Gate, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: CancelReason, reason: Reason
+    gate: DecisionContext,
+    event: PullRequestEvent,
+    facts: GateFacts,
+    config: RepoConfig,
+    why: CancelReason,
+    reason: Reason,
 ) -> Decision:
     current = facts.challenge
     if current is None or current.status not in (ChallengeStatus.PENDING, ChallengeStatus.TIMED_OUT_CLOSED):
@@ -238,7 +245,7 @@ def _still_pending(event: PullRequestEvent, current: Challenge) -> Decision:
 
 
 def gate_comment(
-    gate: Gate,
+    gate: DecisionContext,
     challenge: Challenge,
     markdown: str | None = None,
     reason: ActionReason = ActionReason.VERIFICATION_REQUIRED,
@@ -260,7 +267,7 @@ def gate_comment(
 
 
 def _audit(
-    gate: Gate,
+    gate: DecisionContext,
     event: PullRequestEvent,
     facts: GateFacts,
     config: RepoConfig,

@@ -238,7 +238,7 @@ def _unanswered(action: Action) -> Action:
     return replace(nobody, last_outcome=None, last_token=None, last_worker_id=None)
 
 
-def overtake(action: Action, *, reason: str) -> Action:
+def request_cancel(action: Action, *, reason: str) -> Action:
     """Mark an action that a worker holds: what it does still counts, but it is not begun again."""
     return replace(action, cancel_reason=action.cancel_reason or reason)
 

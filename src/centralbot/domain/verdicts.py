@@ -14,7 +14,7 @@ from centralbot.domain import comments
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, extended, transition
 from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions, ChallengeChange, Effects
 from centralbot.domain.errors import ChallengeNotPending
-from centralbot.domain.gating import Gate, gate_comment
+from centralbot.domain.gating import DecisionContext, gate_comment
 from centralbot.domain.outbox import Action, ActionReason, ActionType, NewAction
 from centralbot.domain.policy import Exemption
 
@@ -57,7 +57,7 @@ class ChallengeFacts:
     close: CloseState = CloseState.NONE
 
 
-def on_deadline(gate: Gate, facts: ChallengeFacts, *, position: int = 0) -> Effects:
+def on_deadline(gate: DecisionContext, facts: ChallengeFacts, *, position: int = 0) -> Effects:
     """What a due challenge becomes: EXEMPT for an author whitelisted by now, else TIMED_OUT_CLOSED and a close.
 
     CANCELED in a repository that is off by now: nobody hears of a maintainer's reopen or label there, so nobody closes.
@@ -94,7 +94,7 @@ def on_deadline(gate: Gate, facts: ChallengeFacts, *, position: int = 0) -> Effe
     return _changed(gate, challenge, after, now, actions=actions)
 
 
-def on_verified(gate: Gate, facts: ChallengeFacts, *, actor: str) -> Effects:
+def on_verified(gate: DecisionContext, facts: ChallengeFacts, *, actor: str) -> Effects:
     """What passing every proof does: at once while pending, late after the close; nothing when verified already.
 
     Raises ChallengeNotPending for a canceled or exempt challenge, and for a late pass when the pull request has a
@@ -113,7 +113,7 @@ def on_verified(gate: Gate, facts: ChallengeFacts, *, actor: str) -> Effects:
     return _changed(gate, challenge, after, now, actions=actions, cancel="CHALLENGE_VERIFIED", actor=actor)
 
 
-def on_exempted(gate: Gate, facts: ChallengeFacts, *, actor: str) -> Effects:
+def on_exempted(gate: DecisionContext, facts: ChallengeFacts, *, actor: str) -> Effects:
     """A maintainer lets the author in. Raises ChallengeNotPending unless the challenge is pending."""
     after = transition(facts.challenge, ChallengeEvent.EXEMPT, reason=Exemption.MAINTAINER, now=facts.now)
     text = comments.exempt(after, Exemption.MAINTAINER)
@@ -121,7 +121,7 @@ def on_exempted(gate: Gate, facts: ChallengeFacts, *, actor: str) -> Effects:
     return _changed(gate, facts.challenge, after, facts.now, actions=actions, cancel="CHALLENGE_EXEMPT", actor=actor)
 
 
-def on_canceled(gate: Gate, facts: ChallengeFacts, *, actor: str) -> Effects:
+def on_canceled(gate: DecisionContext, facts: ChallengeFacts, *, actor: str) -> Effects:
     """A maintainer calls the check off. Raises ChallengeNotPending unless the challenge is pending."""
     after = transition(facts.challenge, ChallengeEvent.CANCEL, reason=CancelReason.MAINTAINER, now=facts.now)
     text = comments.canceled(CancelReason.MAINTAINER)
@@ -129,7 +129,7 @@ def on_canceled(gate: Gate, facts: ChallengeFacts, *, actor: str) -> Effects:
     return _changed(gate, facts.challenge, after, facts.now, actions=actions, cancel="CHALLENGE_CANCELED", actor=actor)
 
 
-def on_extended(gate: Gate, facts: ChallengeFacts, *, by_s: int, actor: str) -> Effects:
+def on_extended(gate: DecisionContext, facts: ChallengeFacts, *, by_s: int, actor: str) -> Effects:
     """A maintainer gives ``by_s`` more seconds. Raises ChallengeNotPending unless the challenge is pending."""
     before, now = facts.challenge, facts.now
     after = extended(before, by_s=by_s, now=now)
@@ -140,7 +140,7 @@ def on_extended(gate: Gate, facts: ChallengeFacts, *, by_s: int, actor: str) -> 
     return Effects(changed=ChallengeChange(expected=before.status, challenge=after), actions=actions, audit=(audit,))
 
 
-def on_notice_failed(gate: Gate, facts: ChallengeFacts) -> Effects:
+def on_notice_failed(gate: DecisionContext, facts: ChallengeFacts) -> Effects:
     """The gate comment can never be posted, so nobody may be closed for it (invariant 1)."""
     challenge = facts.challenge
     if challenge.status is not ChallengeStatus.PENDING or challenge.deadline_at is not None:
@@ -172,7 +172,7 @@ def check_retry(action: Action, facts: ChallengeFacts) -> None:
         raise ChallengeNotPending(f"the action of challenge {challenge.id} was overtaken by {said}; cancel it instead")
 
 
-def renewed(gate: Gate, challenge: Challenge, *, now: datetime) -> Challenge:
+def renewed(gate: DecisionContext, challenge: Challenge, *, now: datetime) -> Challenge:
     """A fresh challenge in place of one canceled for want of its comment, when an operator retries that comment."""
     return replace(
         challenge,
@@ -186,11 +186,11 @@ def renewed(gate: Gate, challenge: Challenge, *, now: datetime) -> Challenge:
     )
 
 
-def _say(gate: Gate, challenge: Challenge, text: str, reason: ActionReason) -> tuple[NewAction, ...]:
+def _say(gate: DecisionContext, challenge: Challenge, text: str, reason: ActionReason) -> tuple[NewAction, ...]:
     return () if challenge.is_shadow else (gate_comment(gate, challenge, text, reason),)
 
 
-def _reopen(gate: Gate, challenge: Challenge) -> NewAction:
+def _reopen(gate: DecisionContext, challenge: Challenge) -> NewAction:
     return NewAction(
         id=gate.new_id(),
         action_type=ActionType.REOPEN_PR_WITH_COMMENT,
@@ -214,7 +214,7 @@ _AUDIT_NAMES = {
 
 
 def _changed(
-    gate: Gate,
+    gate: DecisionContext,
     before: Challenge,
     after: Challenge,
     now: datetime,
@@ -235,7 +235,13 @@ def _changed(
 
 
 def _audit(
-    gate: Gate, challenge: Challenge, now: datetime, what: str, *, actor: str, detail: Mapping[str, str | int | None]
+    gate: DecisionContext,
+    challenge: Challenge,
+    now: datetime,
+    what: str,
+    *,
+    actor: str,
+    detail: Mapping[str, str | int | None],
 ) -> AuditEvent:
     return AuditEvent(
         id=gate.new_id(),

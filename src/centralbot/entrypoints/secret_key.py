@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from centralbot.domain.errors import Unavailable
-from centralbot.ports.driven.admin import ServiceKeys
+from centralbot.ports.admin import ServiceKeys
 
 
 async def check_secret_key(keys: ServiceKeys) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Route
 
-from tests.e2e.browser.looks import flaws
 from tests.e2e.browser.tabs import Tabs
+from tests.e2e.browser.visual_checks import flaws
 
 IN_SESSION = pytest.mark.asyncio(loop_scope="session")
 OURS = "http://ours.example"

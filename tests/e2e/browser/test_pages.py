@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.browser.looks import flaws
 from tests.e2e.browser.scenes import OWN, Scene
 from tests.e2e.browser.scenes_gate import GATE_SCENES
 from tests.e2e.browser.scenes_owner import OWNER_SCENES
 from tests.e2e.browser.stage import Stage
+from tests.e2e.browser.visual_checks import flaws
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NOTHING: list[str] = []

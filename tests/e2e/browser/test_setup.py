@@ -12,12 +12,11 @@ from playwright.async_api import Browser, Page, expect
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
-from centralbot.adapters.simulator import Simulator, running
-from centralbot.entrypoints.demo.children import Child
-from centralbot.entrypoints.demo.fleet import READY_S, free_port
+from centralbot.entrypoints.demo.fleet import READY_S, Child, free_port
+from github_simulator import Simulator, running
 from tests.adapters.simulators import PRIVATE_KEY, SECRET
-from tests.e2e.browser.looks import flaws
 from tests.e2e.browser.tabs import Tabs
+from tests.e2e.browser.visual_checks import flaws
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NOTHING: list[str] = []

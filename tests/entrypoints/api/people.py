@@ -13,14 +13,13 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from centralbot.adapters.memory.people import MemoryPeople
 from centralbot.domain.policy import Mode
 from centralbot.domain.signing import signing_key
-from centralbot.entrypoints.roots.backend import api_server, open_backend
-from centralbot.entrypoints.roots.people import assemble
+from centralbot.entrypoints.roots.backend import api_server, assemble, open_backend
 from centralbot.entrypoints.server import started
 from centralbot.entrypoints.settings import GateSettings, OutboxSettings, StoreSettings
-from centralbot.ports.driven.people import RepoRole
+from centralbot.ports.people import RepoRole
+from tests.doubles.memory.people import MemoryPeople
 from tests.entrypoints.api.caller import KEY_ID, SECRET, Answer, caller, lower, opened
 from tests.entrypoints.api.conftest import Api
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from centralbot.domain.events import Actor
-from centralbot.ports.driven.people import RepoRole
+from centralbot.ports.people import RepoRole
 from tests.entrypoints.api.people import OTHERS, People, serving_people
 from tests.entrypoints.api.test_owner import ALICE, CONFIG
 

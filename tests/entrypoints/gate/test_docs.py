@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from centralbot.domain.policy import RepoConfig
-from centralbot.ports.driven.verifier import Attempt, ProofRefused
+from centralbot.ports.verifier import Attempt, ProofRefused
 from tests.builders import AUTHOR, T0, a_challenge
 
 DOC = Path(__file__).parents[3] / "docs" / "verifiers.md"

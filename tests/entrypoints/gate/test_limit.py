@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from litestar import Request
 
-from centralbot.adapters.memory.clock import ManualClock
 from centralbot.domain.errors import RateLimited
-from centralbot.entrypoints.web.gate_limit import Guesses, client_of
+from centralbot.entrypoints.web.guard import RateLimiter, client_of
+from tests.doubles.memory.clock import ManualClock
 
 
 def a_request(host: str | None) -> Request[Any, Any, Any]:
@@ -39,7 +39,7 @@ def test_clients_are_counted_by_address_or_network(host: str | None, counted: st
 def test_the_window_begins_with_the_first_miss() -> None:
     """Three are allowed a minute here; then the rest of the minute is waited out, and the count starts anew."""
     clock = ManualClock()
-    guesses = Guesses(clock.monotonic_s, allowed=3)
+    guesses = RateLimiter(clock.monotonic_s, allowed=3)
     for _ in range(3):
         guesses.check("a")
         guesses.missed("a")
@@ -56,7 +56,7 @@ def test_the_window_begins_with_the_first_miss() -> None:
 
 def test_a_flood_of_addresses_fills_no_memory() -> None:
     """The address that was heard of longest ago is forgotten."""
-    guesses = Guesses(ManualClock().monotonic_s, allowed=1, max_addresses=100)
+    guesses = RateLimiter(ManualClock().monotonic_s, allowed=1, max_addresses=100)
     for i in range(10_000):
         guesses.missed(f"2001:db8:{i:x}::/64")
     assert len(guesses) == 100

@@ -11,7 +11,7 @@ from centralbot.domain import verdicts
 from centralbot.domain.challenge import CancelReason, Challenge
 from centralbot.domain.events import Actor, RepositoryRef
 from centralbot.domain.policy import Exemption
-from centralbot.entrypoints.web.gate_words import CANCELED, EXEMPT
+from centralbot.entrypoints.web.gate import CANCELED, EXEMPT
 from tests.builders import AUTHOR
 from tests.entrypoints.gate.world import STRANGER, GateWorld, gate_world, link, token
 

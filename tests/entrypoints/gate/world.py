@@ -18,31 +18,31 @@ import httpx
 from cryptography.fernet import Fernet
 from litestar import Litestar
 
-from centralbot.adapters.memory.clock import ManualClock, SequentialIds
-from centralbot.adapters.memory.people import MemoryPeople
-from centralbot.adapters.memory.store import MemoryStore
 from centralbot.adapters.verifiers.attestation import Attestation
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
 from centralbot.domain.challenge import Challenge
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
-from centralbot.domain.gating import Gate
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.policy import RepoConfig
 from centralbot.domain.signing import gate_token
-from centralbot.entrypoints import failures
+from centralbot.entrypoints import http as failures
 from centralbot.entrypoints.api.signin import sign_in_routes
 from centralbot.entrypoints.http import MIB
-from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
+from centralbot.entrypoints.settings.backend import CALLBACK_PATH
 from centralbot.entrypoints.web.gate import gate_routes
 from centralbot.entrypoints.web.guard import Guard
 from centralbot.entrypoints.web.render import Pages
-from centralbot.ports.driven.sessions import Session
-from centralbot.ports.driving.accounts import Accounts, Caller
-from centralbot.ports.driving.gate import GateKeeper
-from centralbot.ports.driving.verify import Verdicts
+from centralbot.ports.sessions import Session
+from centralbot.ports.use_cases.accounts import Accounts, Caller
+from centralbot.ports.use_cases.challenges import ChallengeService
+from centralbot.ports.use_cases.verification import VerificationService
 from tests.builders import AUTHOR, a_config
 from tests.contracts.driver import RULES, UnderTest
+from tests.doubles.memory.clock import ManualClock, SequentialIds
+from tests.doubles.memory.people import MemoryPeople
+from tests.doubles.memory.store import MemoryStore
 
 URL = "http://centralbot.example"
 TOKEN_KEY, WORK_KEY = b"t" * 32, b"w" * 32
@@ -57,7 +57,7 @@ class GateWorld:
     clock: ManualClock
     people: MemoryPeople
     under: UnderTest
-    keeper: GateKeeper
+    keeper: VerificationService
     guard: Guard
     app: Any
     _cookies: Any = field(default_factory=lambda: count(1))
@@ -113,7 +113,7 @@ async def gate_world(
 ) -> GateWorld:
     """A world; ``cost`` and ``counters`` say how hard the proof of work is."""
     clock, ids = ManualClock(), SequentialIds()
-    gate = Gate(defaults=RepoConfig(), new_id=ids.new_id, gate_url=lambda i: f"{public_url}{link(i)}")
+    gate = DecisionContext(defaults=RepoConfig(), new_id=ids.new_id, gate_url=lambda i: f"{public_url}{link(i)}")
     store = MemoryStore(clock, ids, RULES, gate)
     people = MemoryPeople(clock.now)
     accounts = Accounts(
@@ -129,11 +129,11 @@ async def gate_world(
     )
     guard = Guard(accounts, clock, public_url=public_url)
     pages = Pages(public_url=public_url, can_sign_in=can_sign_in)
-    keeper = GateKeeper(
+    keeper = VerificationService(
         token_key=TOKEN_KEY,
         challenges=store.challenges,
         repositories=store.repositories,
-        verdicts=Verdicts(store.challenges, gate),
+        verdicts=ChallengeService(store.challenges, gate),
         verifiers=(GitHubLogin(), ProofOfWork(WORK_KEY, store.single_use, cost=cost, counters=counters), Attestation()),
         defaults=gate.defaults,
         clock=clock,

@@ -1,8 +1,11 @@
-"""The client: one pooled aiohttp session, a fresh signature on every call, the contract's errors as the domain's."""
+"""The backend over signed HTTP: a fresh signature on every call, the contract's errors as the domain's."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -10,16 +13,89 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from centralbot.adapters.backend_http import wire
-from centralbot.adapters.backend_http.signer import Signer
-from centralbot.adapters.backend_http.times import BackendTime
+from centralbot.adapters.backend_http import schemas as wire
 from centralbot.domain import signing
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.outbox import ActionStatus, Settlement
-from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driven.outbox import ClaimedAction, ClaimRequest
+from centralbot.ports.clock import Clock
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest
+
+
+class Signer:
+    """Makes the ``x-sitg-*`` headers of one service key. Its repr shows no secret.
+
+    ``now`` is the backend's time as far as it is known, so that a wrong clock of ours does no harm.
+    """
+
+    def __init__(self, *, key_id: str, secret: str, now: Callable[[], datetime]) -> None:
+        self._key_id = key_id
+        self._key = signing.signing_key(secret)
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"Signer(key_id={self._key_id!r})"
+
+    def headers(self, message: str, body: bytes) -> dict[str, str]:
+        """Headers for one attempt to send ``body``; they serve once."""
+        timestamp = str(int(self._now().timestamp()))
+        nonce = os.urandom(16).hex()
+        text = signing.signed_text(timestamp=timestamp, message=message, nonce=nonce, body=body)
+        return {
+            "x-sitg-key-id": self._key_id,
+            "x-sitg-timestamp": timestamp,
+            "x-sitg-nonce": nonce,
+            "x-sitg-signature": signing.internal_signature(self._key, text),
+            "content-type": "application/json",
+        }
+
+
+WINDOW_S = 60.0
+
+
+class BackendTime:
+    """Follows the backend's clock by the ``Date`` of its answers.
+
+    An answer can be old when it is read: it lay in a socket buffer while this process was stopped. Its ``Date`` then
+    says too little, never too much, so the greatest offset among the recent answers is the one to believe. "Recent" is
+    this window and the one before: the first answer after a long stop cannot push out what was known before it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+        self._current: float | None = None
+        self._before: float | None = None
+        self._last_text = ""
+        self._last_unix = 0.0
+
+    def heard(self, date: str | None) -> None:
+        """Take the ``Date`` header of an answer that has just been read; anything unreadable is ignored."""
+        if not date:
+            return
+        if date != self._last_text:
+            try:
+                self._last_unix = parsedate_to_datetime(date).timestamp()
+            except (ValueError, OverflowError):
+                return
+            self._last_text = date
+        offset = self._last_unix - self._clock.now().timestamp()
+        now_s = self._clock.monotonic_s()
+        if now_s - self._started_s > WINDOW_S:
+            self._before, self._current, self._started_s = self._current, None, now_s
+        self._current = offset if self._current is None else max(offset, self._current)
+
+    @property
+    def offset_s(self) -> float:
+        """How far the backend's clock is ahead of ours, in seconds; 0 before its first answer."""
+        known = [offset for offset in (self._current, self._before) if offset is not None]
+        return max(known, default=0.0)
+
+    def now(self) -> datetime:
+        """The backend's time now, aware, in UTC."""
+        return self._clock.now().astimezone(UTC) + timedelta(seconds=self.offset_s)
+
 
 T = TypeVar("T")
 

@@ -5,7 +5,9 @@ its id behind, and the server runs on) and opens every parent directory to every
 ``docs/adr/0002-embedded-postgresql.md``.
 """
 
-from centralbot.adapters.embedded_postgres.errors import EmbeddedPostgresError
-from centralbot.adapters.embedded_postgres.handle import EmbeddedPostgres, start, was_started
+from __future__ import annotations
+
+from centralbot.adapters.embedded_postgres.places import EmbeddedPostgresError
+from centralbot.adapters.embedded_postgres.server import EmbeddedPostgres, start, was_started
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start", "was_started"]

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 import httpx
 import msgspec
 
-from centralbot.adapters.github.network import PooledNetwork
-from centralbot.adapters.github.people_client import PeopleClient, decode
+from centralbot.adapters.github.app import PooledNetwork
+from centralbot.adapters.github.people import PeopleClient, decode
 from centralbot.adapters.github.protocol import request_headers
 from centralbot.domain.errors import Unavailable
-from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driven.registration import RegisteredApp, RegistrationRefused
+from centralbot.ports.clock import Clock
+from centralbot.ports.registration import RegisteredApp, RegistrationRefused
 
 TIMEOUT_S = 20.0
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")

@@ -1,18 +1,84 @@
-"""Installation tokens: minted once, shared, renewed before they end, and what to do when one is refused.
+"""The App's own credential: a short-lived JWT signed with its private key.
 
 Source: https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/
-generating-an-installation-access-token-for-a-github-app. A token that was just minted may not have reached all of
-GitHub and is refused for a moment (octokit/auth-app.js#65: 401; #589: 403); Octokit waits 1, 2, 3 s, and so do we.
+generating-a-json-web-token-jwt-for-a-github-app (RS256; ``iat`` a minute back; ``exp`` at most ten minutes ahead).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Generic, Literal, TypeVar
 
-from centralbot.adapters.github.single_flight import SingleFlight
-from centralbot.ports.driven.clock import Clock
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from centralbot.domain.errors import ValidationError
+from centralbot.ports.clock import Clock
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+BACKDATED_S: Final = 60
+LIFETIME_S: Final = 540
+"""Ahead of now; a minute below GitHub's ten, for clocks that differ."""
+
+
+class SingleFlight(Generic[K, V]):
+    """Runs work in a task of its own, so that a caller who gives up does not take it from the others."""
+
+    def __init__(self) -> None:
+        self._running: dict[K, asyncio.Task[V]] = {}
+
+    async def run(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> V:
+        """The outcome of the work under way for ``key``; starts ``work`` if there is none."""
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(work())
+            self._running[key] = task
+            task.add_done_callback(partial(self._done, key))
+        return await asyncio.shield(task)
+
+    async def aclose(self) -> None:
+        """Cancel what is under way."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _done(self, key: K, task: asyncio.Task[V]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # seen, even if every caller has given up
+
+
+def load_private_key(pem: str) -> RSAPrivateKey:
+    """Read the key that GitHub gave for the App. ``\\n`` written as two characters, as in ``.env`` files, is fine."""
+    try:
+        key = load_pem_private_key(pem.replace("\\n", "\n").strip().encode(), password=None)
+    except (ValueError, TypeError) as error:
+        raise ValidationError(_NO_KEY) from error
+    if not isinstance(key, RSAPrivateKey):
+        raise ValidationError(_NO_KEY)
+    return key
+
+
+def app_jwt(app_id: str, key: RSAPrivateKey, now: datetime) -> str:
+    """The JWT of the App ``app_id`` (its id or client id) at GitHub's time ``now``."""
+    now_s = int(now.timestamp())
+    claims = {"iat": now_s - BACKDATED_S, "exp": now_s + LIFETIME_S, "iss": str(app_id)}
+    return jwt.encode(claims, key, algorithm="RS256")
+
+
+_NO_KEY: Final = (
+    "CENTRALBOT_GITHUB_APP_PRIVATE_KEY: not an unencrypted RSA key in PEM form; "
+    "generate one on the App's settings page at GitHub and give the whole file"
+)
+
 
 RENEW_BEFORE_S: Final = 300.0
 FRESH_FOR_S: Final = 5.0

@@ -14,7 +14,7 @@ from centralbot.domain import outbox
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, AuditEvent, Effects
 from centralbot.domain.errors import IllegalTransition, NotFound
-from centralbot.domain.gating import Gate, gate_comment
+from centralbot.domain.gating import DecisionContext, gate_comment
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
 from centralbot.domain.verdicts import check_retry, on_notice_failed, renewed
 
@@ -33,7 +33,7 @@ class PostgresActions:
         parameters = {"status": status and status.value, "before": before, "limit": limit}
         return [codec.action(row) for row in await self._database.fetch(sql("search_actions"), parameters)]
 
-    async def retry(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
+    async def retry(self, action_id: UUID, *, gate: DecisionContext, actor: str) -> Action:
         async def work(connection: Connection, _: int) -> Action:
             action = await _locked(connection, action_id)
             now = await _now(connection)
@@ -83,7 +83,7 @@ class PostgresActions:
         self._notify()
         return action
 
-    async def cancel(self, action_id: UUID, *, gate: Gate, actor: str) -> Action:
+    async def cancel(self, action_id: UUID, *, gate: DecisionContext, actor: str) -> Action:
         async def work(connection: Connection, _: int) -> Action:
             action = await _locked(connection, action_id)
             if not await (await connection.execute(sql("cancel_action"), {"action_id": action_id})).fetchall():
@@ -102,7 +102,14 @@ async def _now(connection: Connection) -> datetime:
 
 
 async def _audit(
-    connection: Connection, gate: Gate, action: Action, what: str, *, now: datetime, actor: str, more: Effects = NOTHING
+    connection: Connection,
+    gate: DecisionContext,
+    action: Action,
+    what: str,
+    *,
+    now: datetime,
+    actor: str,
+    more: Effects = NOTHING,
 ) -> None:
     audit = AuditEvent(
         id=gate.new_id(),
@@ -132,7 +139,7 @@ async def _locked(connection: Connection, action_id: UUID) -> Action:
     return await _read(connection, action_id)
 
 
-async def _notice_lost(connection: Connection, gate: Gate, action: Action) -> Effects:
+async def _notice_lost(connection: Connection, gate: DecisionContext, action: Action) -> Effects:
     """A gate comment that will never be posted cancels the challenge that nobody was told of (invariant 1)."""
     if action.action_type is not ActionType.UPSERT_PR_COMMENT or action.challenge_id is None:
         return NOTHING

@@ -14,7 +14,7 @@ from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, AuditEvent
 from centralbot.domain.errors import NotFound
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
-from centralbot.ports.driven.challenges import MAX_NOTES, DecideChallenge, Proof
+from centralbot.ports.challenges import MAX_NOTES, DecideChallenge, Proof
 
 
 async def locked_facts(connection: Connection, challenge_id: UUID) -> ChallengeFacts:

@@ -21,7 +21,7 @@ from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, Sig
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.gating import Decision, GateFacts
 from centralbot.domain.installation import InstallationStatus
-from centralbot.ports.driven.deliveries import DecideInstallation, DecidePullRequest, SignatureReplayed
+from centralbot.ports.deliveries import DecideInstallation, DecidePullRequest, SignatureReplayed
 
 
 @dataclass(frozen=True, slots=True)

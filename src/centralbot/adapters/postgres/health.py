@@ -9,7 +9,7 @@ from centralbot.adapters.postgres import migrate
 from centralbot.adapters.postgres.database import Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import Unavailable
-from centralbot.ports.driven.admin import Backlog
+from centralbot.ports.admin import Backlog
 
 
 class PostgresHealth:

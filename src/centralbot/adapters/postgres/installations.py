@@ -12,7 +12,7 @@ from centralbot.domain.challenge import CancelReason
 from centralbot.domain.dedup import DUPLICATE_INSTALLATION, InstallationOutcome, SignatureUse
 from centralbot.domain.events import InstallationEvent
 from centralbot.domain.installation import InstallationEffects, InstallationFacts, InstallationRepository
-from centralbot.ports.driven.deliveries import DecideInstallation, SignatureReplayed
+from centralbot.ports.deliveries import DecideInstallation, SignatureReplayed
 
 
 async def take_installation(
@@ -84,4 +84,4 @@ async def _apply(connection: Connection, event: InstallationEvent, effects: Inst
     if effects.uninstalled:
         dropped = [{"installation_id": event.installation_id, "repo_id": None, "reason": CancelReason.UNINSTALLED}]
     if dropped:
-        await connection.execute(sql("cancel_dropped"), {"dropped": codec.document(dropped)})
+        await connection.execute(sql("cancel_for_removed_repositories"), {"dropped": codec.document(dropped)})

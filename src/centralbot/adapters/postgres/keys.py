@@ -1,19 +1,43 @@
-"""Service keys in PostgreSQL, encrypted at rest, cached for seconds and dropped from the cache by notification."""
+"""Service keys in PostgreSQL, encrypted at rest."""
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
-from cryptography.fernet import InvalidToken
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from centralbot.adapters.postgres.cipher import Cipher
 from centralbot.adapters.postgres.database import Connection, Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import Unavailable, ValidationError
-from centralbot.ports.driven.admin import ServiceKey, StoredKey
+from centralbot.ports.admin import ServiceKey, StoredKey
+
+
+def derive(secret_key: str, purpose: str) -> bytes:
+    """32 bytes for one purpose; keys of different purposes tell nothing of each other."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"centralbot:{purpose}".encode()).derive(
+        secret_key.encode()
+    )
+
+
+class Cipher:
+    """Encrypts small secrets; what is sealed for one ``purpose`` opens for no other."""
+
+    def __init__(self, secret_key: str, purpose: str = "at-rest") -> None:
+        self._fernet = Fernet(base64.urlsafe_b64encode(derive(secret_key, purpose)))
+
+    def encrypt(self, value: bytes) -> bytes:
+        return self._fernet.encrypt(value)
+
+    def decrypt(self, value: bytes) -> bytes:
+        """Raises InvalidToken under another key."""
+        return self._fernet.decrypt(value)
+
 
 CACHE_S = 5.0
 

@@ -15,16 +15,10 @@ from centralbot.adapters.postgres.notifier import Notifier
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import ActionNotHeld, NotFound
-from centralbot.domain.outbox import (
-    Action,
-    ActionStatus,
-    Outcome,
-    Settlement,
-    backoff_s,
-)
-from centralbot.ports.driven.clock import Ids
-from centralbot.ports.driven.deliveries import SignatureReplayed
-from centralbot.ports.driven.outbox import ClaimRequest, OutboxRules
+from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement, backoff_s
+from centralbot.ports.clock import Ids
+from centralbot.ports.deliveries import SignatureReplayed
+from centralbot.ports.outbox import ClaimRequest, OutboxRules
 
 UNBOUNDED = 1_000_000
 MAX_TEXT = 1000

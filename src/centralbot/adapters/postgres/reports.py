@@ -11,7 +11,7 @@ from centralbot.adapters.postgres.database import Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.effects import AuditEvent
-from centralbot.ports.driven.reports import MAX_REPORT_DAYS, ShadowReport, StoredProof
+from centralbot.ports.challenges import MAX_REPORT_DAYS, ShadowReport, StoredProof
 
 
 class PostgresReports:

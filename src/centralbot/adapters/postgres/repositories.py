@@ -13,7 +13,7 @@ from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.policy import RepoConfig, change
-from centralbot.ports.driven.admin import RepositoryRecord, WhitelistEntry
+from centralbot.ports.admin import RepositoryRecord, WhitelistEntry
 
 
 class PostgresRepositories:

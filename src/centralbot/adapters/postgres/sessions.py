@@ -1,22 +1,23 @@
-"""Sessions in PostgreSQL: GitHub's tokens encrypted at rest, renewed under the session's row lock."""
+"""Sessions in PostgreSQL, and nonces: what serves once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from cryptography.fernet import InvalidToken
 
-from centralbot.adapters.postgres.cipher import Cipher
 from centralbot.adapters.postgres.database import Connection, Database
+from centralbot.adapters.postgres.keys import Cipher
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
-from centralbot.ports.driven.people import UserTokens
-from centralbot.ports.driven.sessions import Session
+from centralbot.ports.people import UserTokens
+from centralbot.ports.sessions import Session
 
 RENEW_TIMEOUT_S = 10.0
 """Below the connection's idle-in-transaction timeout: the row lock is held while GitHub answers."""
@@ -127,3 +128,14 @@ class PostgresSessions:
             created_at=row[7],
             expires_at=row[8],
         )
+
+
+class PostgresSingleUse:
+    """Things that serve once (port ``SingleUse``). A use whose answer was lost counts as used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def use(self, kind: str, digest: bytes, *, expires_at: datetime) -> bool:
+        parameters = {"kind": kind, "digest": digest, "expires_at": expires_at}
+        return bool(await self._database.fetch(sql("use_once"), parameters))

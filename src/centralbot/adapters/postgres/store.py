@@ -7,20 +7,18 @@ from contextlib import asynccontextmanager
 
 from centralbot.adapters.postgres.actions import PostgresActions
 from centralbot.adapters.postgres.challenges import PostgresChallenges
-from centralbot.adapters.postgres.cipher import Cipher
 from centralbot.adapters.postgres.database import ANSWER_S, Database
 from centralbot.adapters.postgres.deliveries import PostgresDeliveries
 from centralbot.adapters.postgres.health import PostgresHealth
-from centralbot.adapters.postgres.keys import PostgresServiceKeys
+from centralbot.adapters.postgres.keys import Cipher, PostgresServiceKeys
 from centralbot.adapters.postgres.notifier import Notifier
 from centralbot.adapters.postgres.outbox import PostgresOutbox
 from centralbot.adapters.postgres.reports import PostgresReports
 from centralbot.adapters.postgres.repositories import PostgresRepositories, PostgresWhitelist
-from centralbot.adapters.postgres.sessions import PostgresSessions
-from centralbot.adapters.postgres.single_use import PostgresSingleUse
+from centralbot.adapters.postgres.sessions import PostgresSessions, PostgresSingleUse
 from centralbot.adapters.postgres.upkeep import PostgresUpkeep
-from centralbot.ports.driven.clock import Ids
-from centralbot.ports.driven.outbox import OutboxRules
+from centralbot.ports.clock import Ids
+from centralbot.ports.outbox import OutboxRules
 
 
 class PostgresStore:

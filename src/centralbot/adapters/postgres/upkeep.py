@@ -14,7 +14,7 @@ from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.dedup import SINGLE_USE_MARGIN, replay_horizon
 from centralbot.domain.effects import Effects
 from centralbot.domain.verdicts import ChallengeFacts
-from centralbot.ports.driven.challenges import DecideDue, Retention
+from centralbot.ports.challenges import DecideDue, Retention
 
 ID_SKEW = timedelta(hours=1)
 """How far the clock that made an id may be from the store's."""
@@ -63,31 +63,31 @@ class PostgresUpkeep:
             self._notify()
         return counts
 
-    async def return_expired(self, *, max_attempts: int, limit: int) -> tuple[int, int]:
+    async def rescue_expired(self, *, max_attempts: int, limit: int) -> tuple[int, int]:
         parameters = {"max_attempts": max_attempts, "limit": limit}
-        returned, dead = (await self._database.fetch(sql("return_expired"), parameters))[0]
+        returned, dead = (await self._database.fetch(sql("rescue_expired"), parameters))[0]
         if returned:
             self._notify()
         return returned, dead
 
-    async def cancel_strays(self, *, limit: int) -> int:
-        return len(await self._database.fetch(sql("cancel_strays"), {"limit": limit}))
+    async def cancel_orphaned(self, *, limit: int) -> int:
+        return len(await self._database.fetch(sql("cancel_orphaned"), {"limit": limit}))
 
-    async def forget(self, retention: Retention, *, limit: int) -> int:
+    async def prune(self, retention: Retention, *, limit: int) -> int:
         now = (await self._database.fetch(sql("clock")))[0][0]
-        forgotten = 0
+        pruned = 0
         for query, before in (
-            ("forget_deliveries", retention.deliveries_before),
-            ("forget_replays", replay_horizon(now)),
-            ("forget_actions", first_id_at(retention.actions_before)),
-            ("forget_audit", first_id_at(retention.audit_before)),
-            ("forget_sessions", now),
-            ("forget_single_uses", now - SINGLE_USE_MARGIN),
+            ("prune_deliveries", retention.deliveries_before),
+            ("prune_replays", replay_horizon(now)),
+            ("prune_actions", first_id_at(retention.actions_before)),
+            ("prune_audit", first_id_at(retention.audit_before)),
+            ("prune_sessions", now),
+            ("prune_nonces", now - SINGLE_USE_MARGIN),
         ):
-            forgotten += await self._forget(sql(query), before, limit)
-        return forgotten
+            pruned += await self._prune(sql(query), before, limit)
+        return pruned
 
-    async def _forget(self, query: bytes, before: datetime | int | UUID, limit: int) -> int:
+    async def _prune(self, query: bytes, before: datetime | int | UUID, limit: int) -> int:
         async def work(connection: Connection, _: int) -> int:
             return (await connection.execute(query, {"before": before, "limit": limit})).rowcount
 

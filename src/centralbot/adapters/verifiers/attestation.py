@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from centralbot.ports.driven.verifier import Attempt, Evidence, Field, ProofRefused, Step
+from centralbot.ports.verifier import Attempt, Evidence, Field, ProofRefused, Step
 
 GENERAL = """\
 I have read this repository's contributing guide and code of conduct, where it has them.
@@ -21,7 +21,7 @@ I will answer questions about them, or close the pull request if I cannot go on.
 
 
 class Attestation:
-    """See :class:`~centralbot.ports.driven.verifier.Verifier`. The evidence is the text's digest, not the text."""
+    """See :class:`~centralbot.ports.verifier.Verifier`. The evidence is the text's digest, not the text."""
 
     kind = "attestation"
     summary = "The author confirms your rules, or a general statement where you have written none."

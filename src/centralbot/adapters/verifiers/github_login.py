@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from centralbot.ports.driven.verifier import Attempt, Evidence, ProofRefused, Step
+from centralbot.ports.verifier import Attempt, Evidence, ProofRefused, Step
 
 
 class GitHubLogin:
-    """See :class:`~centralbot.ports.driven.verifier.Verifier`. Accounts are compared by GitHub's id: logins change."""
+    """See :class:`~centralbot.ports.verifier.Verifier`. Accounts are compared by GitHub's id: logins change."""
 
     kind = "github-login"
     summary = "The author signs in with GitHub, so the account is really theirs to use."

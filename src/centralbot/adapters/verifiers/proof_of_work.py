@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 import altcha
 
-from centralbot.ports.driven.sessions import SingleUse
-from centralbot.ports.driven.verifier import Attempt, Evidence, Field, ProofRefused, Step
+from centralbot.ports.sessions import SingleUse
+from centralbot.ports.verifier import Attempt, Evidence, Field, ProofRefused, Step
 
 ALGORITHM = "PBKDF2/SHA-256"
 VALID_S = 600
@@ -23,7 +23,7 @@ MAX_SOLUTION_CHARS = 4_000
 
 
 class ProofOfWork:
-    """See :class:`~centralbot.ports.driven.verifier.Verifier`.
+    """See :class:`~centralbot.ports.verifier.Verifier`.
 
     A task is for one challenge, for ``VALID_S`` seconds, and serves once. ``secret`` signs it, so nothing is stored
     before it is solved. The time is in ALTCHA's ``data``, not in its ``expiresAt``: that one would be judged by the

@@ -14,7 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError, Unavailable
-from centralbot.entrypoints import failures
+from centralbot.entrypoints import http as failures
 from centralbot.entrypoints.api.gate_operations import GATE
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.openapi import DescribedPathsPlugin
@@ -25,7 +25,7 @@ from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
 from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.web.errors import errors_without_route
 from centralbot.entrypoints.web.render import Pages
-from centralbot.ports.driven.admin import Health
+from centralbot.ports.admin import Health
 
 log = structlog.get_logger("centralbot.api")
 

@@ -13,8 +13,8 @@ from centralbot.domain.dedup import SignatureUse, is_fresh
 from centralbot.domain.errors import Forbidden
 from centralbot.domain.signing import NONCE, PREFIX, internal_digest, signed_text
 from centralbot.entrypoints.http import Scope
-from centralbot.ports.driven.admin import ServiceKey, ServiceKeys
-from centralbot.ports.driven.clock import Clock
+from centralbot.ports.admin import ServiceKey, ServiceKeys
+from centralbot.ports.clock import Clock
 
 _NAMES = {
     b"x-sitg-key-id": "key_id",

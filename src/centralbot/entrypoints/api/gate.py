@@ -11,11 +11,9 @@ from litestar.params import FromPath
 
 from centralbot.domain.errors import NotFound
 from centralbot.entrypoints.decoding import decode
-from centralbot.entrypoints.web.forms import MAX_FORM_BYTES
-from centralbot.entrypoints.web.gate_limit import Guesses, client_of
-from centralbot.entrypoints.web.guard import AnyRequest, Guard
-from centralbot.ports.driven.verifier import Step
-from centralbot.ports.driving.gate import GateKeeper, GateView
+from centralbot.entrypoints.web.guard import MAX_FORM_BYTES, AnyRequest, Guard, RateLimiter, client_of
+from centralbot.ports.use_cases.verification import GateView, VerificationService
+from centralbot.ports.verifier import Step
 
 NO_STORE = {"cache-control": "no-store"}
 
@@ -77,7 +75,7 @@ _VERIFY = msgspec.json.Decoder(VerifyRequest)
 _ENCODER = msgspec.json.Encoder()
 
 
-def gate_api_routes(guard: Guard, keeper: GateKeeper, guesses: Guesses) -> list[Any]:
+def gate_api_routes(guard: Guard, keeper: VerificationService, guesses: RateLimiter) -> list[Any]:
     """The two routes; errors are the contract's envelope."""
 
     @get("/api/v1/gate/{gate_token:str}", include_in_schema=False)

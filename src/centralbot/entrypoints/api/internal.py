@@ -32,10 +32,10 @@ from centralbot.entrypoints.http import (
     send_and_linger,
     send_json,
 )
-from centralbot.ports.driven.admin import ServiceKeys
-from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driven.outbox import ClaimRequest, Outbox
-from centralbot.ports.driving.ingest import Ingest
+from centralbot.ports.admin import ServiceKeys
+from centralbot.ports.clock import Clock
+from centralbot.ports.outbox import ClaimRequest, Outbox
+from centralbot.ports.use_cases.ingest import Ingest
 
 log = structlog.get_logger("centralbot.api")
 

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from centralbot.domain.gating import RELEVANT_ACTIONS
 from centralbot.domain.installation import RELEVANT
 from centralbot.entrypoints.metrics import new_registry
-from centralbot.ports.driven.admin import Backlog
+from centralbot.ports.admin import Backlog
 
 _EVENTS = {"pull_request": RELEVANT_ACTIONS, **RELEVANT}
 _LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -16,8 +16,8 @@ from centralbot.entrypoints.api import owner_wire as wire
 from centralbot.entrypoints.decoding import decode
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
-from centralbot.ports.driving.configuring import MAX_ID
-from centralbot.ports.driving.desks import Desks
+from centralbot.ports.use_cases.owner_challenges import OwnerServices
+from centralbot.ports.use_cases.validation import MAX_ID
 
 T = TypeVar("T")
 REPO = "/api/v1/repos/{repo_id:str}"
@@ -31,7 +31,7 @@ _LOGINS = msgspec.json.Decoder(wire.LoginsBody)
 _EXTEND = msgspec.json.Decoder(wire.ExtendBody)
 
 
-def owner_routes(guard: Guard, desks: Desks) -> list[Any]:
+def owner_routes(guard: Guard, desks: OwnerServices) -> list[Any]:
     """The routes. What they raise becomes the contract's envelope; ``openapi`` describes them."""
     owner, whitelist, challenges = desks.owner, desks.whitelist, desks.challenges
 

@@ -23,11 +23,11 @@ from centralbot.domain.policy import (
     RepoConfig,
 )
 from centralbot.domain.trace import sentence
-from centralbot.ports.driven.admin import WhitelistEntry
-from centralbot.ports.driven.people import RepoRole
-from centralbot.ports.driving.configuring import MAX_EXTEND_S, MAX_RESOLVE, MAX_WHITELIST, MIN_EXTEND_S
-from centralbot.ports.driving.owner import AppStatus, AuditPage, OwnRepository, person
-from centralbot.ports.driving.owner_challenges import ChallengePage
+from centralbot.ports.admin import WhitelistEntry
+from centralbot.ports.people import RepoRole
+from centralbot.ports.use_cases.owner import AppStatus, AuditPage, OwnRepository, person
+from centralbot.ports.use_cases.owner_challenges import ChallengePage
+from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MAX_RESOLVE, MAX_WHITELIST, MIN_EXTEND_S
 
 GitHubId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Login = Annotated[str, Meta(min_length=1, max_length=110)]

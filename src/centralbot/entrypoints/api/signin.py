@@ -14,12 +14,11 @@ from litestar.response import Redirect
 
 from centralbot.domain.errors import CentralbotError, RateLimited, Unavailable
 from centralbot.entrypoints.http import error_parts
-from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
-from centralbot.entrypoints.web.gate_limit import client_of
-from centralbot.entrypoints.web.guard import AnyRequest, Guard
+from centralbot.entrypoints.settings.backend import CALLBACK_PATH
+from centralbot.entrypoints.web.guard import AnyRequest, Guard, client_of
 from centralbot.entrypoints.web.render import Pages
-from centralbot.ports.driven.people import SignInRefused
-from centralbot.ports.driving.accounts import safe_return_to
+from centralbot.ports.people import SignInRefused
+from centralbot.ports.use_cases.accounts import safe_return_to
 
 log = structlog.get_logger("centralbot.signin")
 

@@ -3,6 +3,8 @@
 Everything heavy is imported inside the commands, so that ``centralbot --help`` is quick.
 """
 
+from __future__ import annotations
+
 from centralbot.entrypoints.cli.app import main
 
 __all__ = ["main"]

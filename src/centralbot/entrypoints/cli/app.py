@@ -13,23 +13,7 @@ from typer.exceptions import TyperException
 
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError
-from centralbot.entrypoints.cli import (
-    actions,
-    challenges,
-    db,
-    demo,
-    docs,
-    doctor,
-    keys,
-    replay,
-    repos,
-    serve,
-    setup,
-    simulator,
-    sweep,
-    sync,
-    whitelist,
-)
+from centralbot.entrypoints.cli import maintenance, operations, outbox, processes, repositories
 from centralbot.entrypoints.cli.output import note
 
 WRONG_USAGE = 2
@@ -61,26 +45,26 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command("serve-api")(serve.serve_api)
-    app.command("serve-worker")(serve.serve_worker)
-    app.command("sweep")(sweep.sweep)
+    app.command("serve-api")(processes.serve_api)
+    app.command("serve-worker")(processes.serve_worker)
+    app.command("sweep")(maintenance.sweep)
     for name, group in (
-        ("db", db.app),
-        ("keys", keys.app),
-        ("repos", repos.app),
-        ("whitelist", whitelist.app),
-        ("actions", actions.app),
-        ("challenges", challenges.app),
-        ("docs", docs.app),
+        ("db", operations.db_app),
+        ("keys", operations.keys_app),
+        ("repos", repositories.repos_app),
+        ("whitelist", repositories.whitelist_app),
+        ("actions", outbox.actions_app),
+        ("challenges", outbox.challenges_app),
+        ("docs", operations.docs_app),
     ):
         app.add_typer(group, name=name, short_help=group.info.help)
         _summarize(group)
-    app.command("doctor")(doctor.doctor)
-    app.command("setup")(setup.setup)
-    app.command("sync")(sync.sync)
-    app.command("replay")(replay.replay)
-    app.command("demo")(demo.demo)
-    app.command("simulator")(simulator.simulator)
+    app.command("doctor")(operations.doctor)
+    app.command("setup")(processes.setup)
+    app.command("sync")(maintenance.sync)
+    app.command("replay")(maintenance.replay)
+    app.command("demo")(processes.demo)
+    app.command("simulator")(processes.simulator)
     _summarize(app)
     return app
 

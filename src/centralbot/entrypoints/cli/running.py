@@ -1,4 +1,4 @@
-"""What every command does around its use case: read the settings, set the logs up, run the event loop."""
+"""What commands share: settings, an open store, running and stopping."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
 
 from centralbot.entrypoints.cli.output import note
 
 if TYPE_CHECKING:
     from centralbot.entrypoints.roots.backend import Backend
+
+
+HIGHEST_ID = 2**63 - 1
+
+UserId = Annotated[int, typer.Argument(min=1, max=HIGHEST_ID, metavar="USER_ID", help="GitHub's user id.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
+
 
 T = TypeVar("T")
 

@@ -11,8 +11,7 @@ import altcha
 import httpx
 
 from centralbot.domain.policy import VerificationKind
-from centralbot.entrypoints.demo.children import DemoError
-from centralbot.entrypoints.demo.github import Json
+from centralbot.entrypoints.demo.fleet import DemoError, Json
 
 _LINK = re.compile(r"\((https?://[^\s)]+/g/[A-Za-z0-9_-]+)\)")
 

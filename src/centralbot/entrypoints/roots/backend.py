@@ -1,29 +1,34 @@
-"""The backend's composition root: the store in PostgreSQL, the gate's rules, the API over both."""
+"""The backend's composition root: the store in PostgreSQL, the rules, the API and the pages over both."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import structlog
 
+from centralbot import __version__
 from centralbot.adapters import embedded_postgres
-from centralbot.adapters.postgres.cipher import derive
+from centralbot.adapters.github.sign_in import PeopleSettings, open_people
 from centralbot.adapters.postgres.database import ANSWER_S
+from centralbot.adapters.postgres.keys import Cipher, derive
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaStatus, migrate, status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.errors import Unavailable
-from centralbot.domain.gating import Gate
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints.api.app import PeopleSide, build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
-from centralbot.entrypoints.roots.people import people_side
+from centralbot.entrypoints.api.owner import owner_routes
+from centralbot.entrypoints.api.signin import sign_in_routes
+from centralbot.entrypoints.roots.verifiers import verifiers
 from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.server import Server, make_server, started
 from centralbot.entrypoints.settings import (
@@ -35,10 +40,97 @@ from centralbot.entrypoints.settings import (
     WebSettings,
     base_url,
 )
-from centralbot.ports.driven.outbox import OutboxRules
-from centralbot.ports.driving.ingest import Ingest
-from centralbot.ports.driving.sweep import Sweep
-from centralbot.ports.driving.verify import Verdicts
+from centralbot.entrypoints.settings.backend import CALLBACK_PATH
+from centralbot.entrypoints.web.gate import gate_routes
+from centralbot.entrypoints.web.guard import Guard
+from centralbot.entrypoints.web.owner import owner_pages
+from centralbot.entrypoints.web.render import Pages
+from centralbot.ports.outbox import OutboxRules
+from centralbot.ports.people import PeopleOnGitHub, SignIn
+from centralbot.ports.use_cases.accounts import Accounts, Rights
+from centralbot.ports.use_cases.challenges import ChallengeService
+from centralbot.ports.use_cases.ingest import Ingest
+from centralbot.ports.use_cases.owner_challenges import open_owner_services
+from centralbot.ports.use_cases.sweep import Sweep
+from centralbot.ports.use_cases.verification import VerificationService
+from centralbot.ports.verifier import Verifier
+
+
+@asynccontextmanager
+async def people_side(backend: Backend, web: WebSettings) -> AsyncIterator[PeopleSide]:
+    """What people are served; its connections to GitHub end with the block.
+
+    Nothing is asked of GitHub before somebody comes.
+    """
+    settings = PeopleSettings(
+        client_id=web.oauth.client_id if web.oauth else "",
+        client_secret=web.oauth.client_secret if web.oauth else "",
+        api_url=web.api_url,
+        web_url=web.web_url,
+        user_agent=f"centralbot/{__version__}",
+    )
+    async with open_people(settings, clock=backend.clock) as side:
+        sign_in = side.sign_in if web.oauth else None
+        yield assemble(backend, sign_in, side.github, public_url=web.public_url, web_url=web.web_url)
+
+
+def assemble(
+    backend: Backend,
+    sign_in: SignIn | None,
+    people: PeopleOnGitHub,
+    *,
+    public_url: str,
+    web_url: str,
+    kinds: Sequence[Verifier] | None = None,
+) -> PeopleSide:
+    """The people's side over whatever stands for GitHub; ``kinds`` None are the proofs of :mod:`.verifiers`."""
+    store, ids = backend.store, SystemIds()
+    if kinds is None:
+        kinds = verifiers(derive(backend.secret_key, "proof-of-work"), store.single_use)
+    accounts = Accounts(
+        sign_in=sign_in,
+        people=people,
+        sessions=store.sessions,
+        single_use=store.single_use,
+        seal=Cipher(backend.secret_key, "sign-in"),
+        redirect_uri=public_url + CALLBACK_PATH,
+        clock=backend.clock,
+        ids=ids,
+        random_token=lambda: secrets.token_urlsafe(32),
+    )
+    guard = Guard(accounts, backend.clock, public_url=public_url)
+    pages = Pages(public_url=public_url, can_sign_in=accounts.can_sign_in)
+    desks = open_owner_services(
+        repositories=store.repositories,
+        whitelist=store.whitelist,
+        challenges=store.challenges,
+        reports=store.reports,
+        verdicts=backend.verdicts,
+        gate=backend.gate,
+        accounts=accounts,
+        rights=Rights(accounts, people, backend.clock),
+        people=people,
+        kinds={kind.kind: kind.summary for kind in kinds},
+    )
+    keeper = VerificationService(
+        token_key=backend.gate_key,
+        challenges=store.challenges,
+        repositories=store.repositories,
+        verdicts=backend.verdicts,
+        verifiers=kinds,
+        defaults=backend.gate.defaults,
+        clock=backend.clock,
+        ids=ids,
+    )
+    routes = [
+        pages.static.route(),
+        *sign_in_routes(guard, pages),
+        *owner_routes(guard, desks),
+        owner_pages(guard, pages, desks, web_url=web_url),
+        *gate_routes(guard, pages, keeper, backend.clock),
+    ]
+    return PeopleSide(routes, pages)
+
 
 log = structlog.get_logger("centralbot")
 
@@ -53,11 +145,11 @@ class Backend:
     store: PostgresStore
     secret_key: str = field(repr=False)
     gate_key: bytes = field(repr=False)
-    gate: Gate
+    gate: DecisionContext
     rules: OutboxRules
     clock: SystemClock
     ingest: Ingest
-    verdicts: Verdicts
+    verdicts: ChallengeService
     sweep: Sweep
 
 
@@ -101,7 +193,7 @@ async def open_backend(
         ids, clock = SystemIds(), SystemClock()
         rules = OutboxRules(lease_s=outbox.lease_s, max_attempts=outbox.max_attempts)
         token_key = derive(store.secret_key, "gate-token")
-        the_gate = Gate(
+        the_gate = DecisionContext(
             defaults=RepoConfig(mode=Mode(gate.default_mode), window_s=gate.window_s),
             new_id=ids.new_id,
             gate_url=lambda challenge_id: f"{gate.public_url}/g/{gate_token(token_key, challenge_id)}",
@@ -124,7 +216,7 @@ async def open_backend(
                 rules=rules,
                 clock=clock,
                 ingest=Ingest(opened.deliveries, the_gate),
-                verdicts=Verdicts(opened.challenges, the_gate),
+                verdicts=ChallengeService(opened.challenges, the_gate),
                 sweep=Sweep(opened.upkeep, opened.health, the_gate, rules),
             )
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from centralbot.adapters import embedded_postgres
 from centralbot.adapters.github.app import GitHubApp
-from centralbot.adapters.github.people_app import PeopleSettings, open_people
+from centralbot.adapters.github.sign_in import PeopleSettings, open_people
 from centralbot.adapters.postgres.migrate import status as schema_status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
@@ -19,13 +19,13 @@ from centralbot.domain.errors import CentralbotError, Unavailable
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints import settings
 from centralbot.entrypoints.roots.backend import database
-from centralbot.entrypoints.roots.github import open_app
+from centralbot.entrypoints.roots.worker import open_app
 from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.settings import SettingsError, app_file
-from centralbot.entrypoints.settings.oauth import CALLBACK_PATH
-from centralbot.entrypoints.setup.manifest import EVENTS, PERMISSIONS, WEBHOOK_PATH, is_loopback
-from centralbot.ports.driven.admin import ServiceKeys
-from centralbot.ports.driven.github import AppInfo
+from centralbot.entrypoints.settings.backend import CALLBACK_PATH
+from centralbot.entrypoints.setup import EVENTS, PERMISSIONS, WEBHOOK_PATH, is_loopback
+from centralbot.ports.admin import ServiceKeys
+from centralbot.ports.github import AppInfo
 
 MAX_SKEW_S = 30.0
 """Signed requests are refused at 300 s, GitHub's App tokens at 60 s."""

@@ -23,9 +23,8 @@ from centralbot.entrypoints.settings import (
     WebSettings,
     app_file,
 )
-from centralbot.entrypoints.setup.app import Made, Setup, build_app
-from centralbot.entrypoints.setup.manifest import Wanted
-from centralbot.ports.driven.registration import AppRegistration, RegisteredApp
+from centralbot.entrypoints.setup import Made, Setup, Wanted, build_app
+from centralbot.ports.registration import AppRegistration, RegisteredApp
 
 LINGER_S = 2.0
 """How long the last page and its style can still be fetched."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from centralbot.adapters.verifiers.attestation import Attestation
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
-from centralbot.ports.driven.sessions import SingleUse
-from centralbot.ports.driven.verifier import Verifier
+from centralbot.ports.sessions import SingleUse
+from centralbot.ports.verifier import Verifier
 
 
 def verifiers(secret: bytes, single_use: SingleUse) -> tuple[Verifier, ...]:

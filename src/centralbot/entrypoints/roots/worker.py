@@ -17,14 +17,26 @@ from centralbot.domain.errors import Forbidden
 from centralbot.entrypoints.server import Server, make_server, started
 from centralbot.entrypoints.settings import GitHubAppSettings, WorkerSettings, base_url
 from centralbot.entrypoints.worker.app import build_app
-from centralbot.entrypoints.worker.metrics import WorkerMetrics
-from centralbot.entrypoints.worker.observers import Observers
-from centralbot.entrypoints.worker.readiness import Check, Readiness
+from centralbot.entrypoints.worker.observability import Check, Observers, Readiness, WorkerMetrics
 from centralbot.entrypoints.worker.webhook import Webhook
-from centralbot.ports.driving.execute import Execute
-from centralbot.ports.driving.forward import Forwarder
-from centralbot.ports.driving.repositories import RepositorySync
-from centralbot.ports.driving.work import Executor, WorkRules
+from centralbot.ports.use_cases.execute import Execute
+from centralbot.ports.use_cases.forward import Forwarder, RepositorySync
+from centralbot.ports.use_cases.work import Executor, WorkRules
+
+
+@asynccontextmanager
+async def open_app(settings: GitHubAppSettings) -> AsyncIterator[GitHubApp]:
+    """The ports over GitHub; nothing is sent before the first call."""
+    adapter = GitHubSettings(
+        app_id=settings.app_id,
+        private_key_pem=settings.private_key_pem,
+        api_url=settings.api_url,
+        user_agent=f"centralbot/{__version__}",
+        write_interval_s=settings.write_interval_s,
+    )
+    async with open_github(adapter, clock=SystemClock(), jitter=SystemIds().jitter) as app:
+        yield app
+
 
 log = structlog.get_logger("centralbot")
 

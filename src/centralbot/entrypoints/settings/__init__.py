@@ -1,25 +1,28 @@
 """Settings from environment variables, or from the same names in ``.env``; each command loads the parts it needs."""
 
+from __future__ import annotations
+
 from centralbot.entrypoints.settings.app_file import with_app_file
 from centralbot.entrypoints.settings.backend import (
     ApiSettings,
+    DatabaseSettings,
     GateSettings,
+    LogSettings,
+    OAuthSettings,
     OutboxSettings,
+    StoreSettings,
+    WebSettings,
     base_url,
     load_api_settings,
-    load_gate_settings,
-    load_outbox_settings,
-)
-from centralbot.entrypoints.settings.logging import LogSettings, load_log_settings
-from centralbot.entrypoints.settings.names import unknown_names
-from centralbot.entrypoints.settings.oauth import OAuthSettings, WebSettings, load_oauth_settings, load_web_settings
-from centralbot.entrypoints.settings.reader import SettingsError, read_environ
-from centralbot.entrypoints.settings.store import (
-    DatabaseSettings,
-    StoreSettings,
     load_database_settings,
+    load_gate_settings,
+    load_log_settings,
+    load_oauth_settings,
+    load_outbox_settings,
     load_store_settings,
+    load_web_settings,
 )
+from centralbot.entrypoints.settings.reader import SettingsError, read_environ, unknown_names
 from centralbot.entrypoints.settings.worker import (
     GitHubAppSettings,
     WebhookTarget,

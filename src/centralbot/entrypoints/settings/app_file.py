@@ -13,8 +13,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from centralbot.entrypoints.settings.backend import data_dir_of
 from centralbot.entrypoints.settings.reader import SettingsError
-from centralbot.entrypoints.settings.store import data_dir_of
 
 FILE, KEY_FILE = "github-app.env", "github-app.pem"
 APP_ID, PRIVATE_KEY = "CENTRALBOT_GITHUB_APP_ID", "CENTRALBOT_GITHUB_APP_PRIVATE_KEY"

@@ -11,11 +11,11 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from centralbot.domain.errors import CentralbotError, Unauthenticated
-from centralbot.entrypoints import failures
+from centralbot.entrypoints import http as failures
 from centralbot.entrypoints.http import error_parts, loggable
 from centralbot.entrypoints.web.guard import AnyRequest
 from centralbot.entrypoints.web.render import Pages
-from centralbot.ports.driving.accounts import Caller
+from centralbot.ports.use_cases.accounts import Caller
 
 log = structlog.get_logger("centralbot.web")
 

@@ -1,4 +1,4 @@
-"""The page behind the comment's link (contract §6): what is asked of a pull request's author, in every state."""
+"""The contributor's pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.errors import (
     ChallengeNotPending,
     Forbidden,
@@ -20,17 +20,45 @@ from centralbot.domain.errors import (
     Unavailable,
     ValidationError,
 )
+from centralbot.domain.policy import Exemption
 from centralbot.entrypoints.api.gate import gate_api_routes
 from centralbot.entrypoints.http import error_parts
 from centralbot.entrypoints.web.errors import page_errors, remember
-from centralbot.entrypoints.web.forms import MAX_FORM_BYTES, Form, read_form
-from centralbot.entrypoints.web.gate_limit import Guesses, client_of
-from centralbot.entrypoints.web.gate_words import why_canceled, why_exempt
-from centralbot.entrypoints.web.guard import AnyRequest, Guard
+from centralbot.entrypoints.web.guard import MAX_FORM_BYTES, AnyRequest, Form, Guard, RateLimiter, client_of, read_form
 from centralbot.entrypoints.web.render import Pages
-from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driving.accounts import Caller
-from centralbot.ports.driving.gate import GateKeeper, GateView, Given, ProofsRefused
+from centralbot.ports.clock import Clock
+from centralbot.ports.use_cases.accounts import Caller
+from centralbot.ports.use_cases.verification import GateView, Given, ProofsRefused, VerificationService
+
+EXEMPT: Mapping[str, str] = {
+    Exemption.BOT: "It was opened by a bot that this repository lets through.",
+    Exemption.GHOST: "Its author's account no longer exists.",
+    Exemption.WHITELISTED: "Its author is on this repository's list of people who need not pass.",
+    Exemption.ASSOCIATION: "Its author belongs to this repository.",
+    Exemption.MAINTAINER_REOPENED: "A maintainer reopened it, which lets its author in.",
+    Exemption.MAINTAINER: "A maintainer let its author in by hand.",
+    Exemption.LABELED: "A maintainer put a label on it that lets its author in.",
+}
+
+CANCELED: Mapping[str, str] = {
+    CancelReason.PR_CLOSED: "The pull request was closed before the check was passed. Reopened, it gets a new one.",
+    CancelReason.PR_MERGED: "The pull request was merged, so there is nothing left to check. Congratulations!",
+    CancelReason.DRAFTED: "The pull request is a draft now. The check starts anew when it is ready for review.",
+    CancelReason.UNINSTALLED: "The repository does not use centralbot any more.",
+    CancelReason.REPOSITORY_REMOVED: "The repository does not use centralbot any more.",
+    CancelReason.NOTICE_FAILED: "We could not comment on the pull request, so nothing is asked of you.",
+    CancelReason.MAINTAINER: "A maintainer called the check off.",
+    CancelReason.SWITCHED_OFF: "The repository asks nobody any more.",
+}
+
+
+def why_exempt(reason: str | None) -> str:
+    return EXEMPT.get(reason or "", "Nothing is asked of its author.")
+
+
+def why_canceled(reason: str | None) -> str:
+    return CANCELED.get(reason or "", "It no longer matters for this pull request.")
+
 
 log = structlog.get_logger("centralbot.gate")
 
@@ -42,13 +70,13 @@ TEMPLATES = {
 NOTHING_GIVEN: Given = {}
 
 
-def gate_routes(guard: Guard, pages: Pages, keeper: GateKeeper, clock: Clock) -> list[Any]:
+def gate_routes(guard: Guard, pages: Pages, keeper: VerificationService, clock: Clock) -> list[Any]:
     """Everything of the contributor's side: the page and its JSON, with one limit on guesses for both."""
-    guesses = Guesses(clock.monotonic_s)
+    guesses = RateLimiter(clock.monotonic_s)
     return [*gate_api_routes(guard, keeper, guesses), gate_pages(guard, pages, keeper, guesses)]
 
 
-def gate_pages(guard: Guard, pages: Pages, keeper: GateKeeper, guesses: Guesses) -> Router:
+def gate_pages(guard: Guard, pages: Pages, keeper: VerificationService, guesses: RateLimiter) -> Router:
     """``GET`` and ``POST /g/{gate_token}``."""
 
     def show(

@@ -1,19 +1,131 @@
-"""Who calls, by cookie or bearer token, and whether a write comes from our own pages."""
+"""Who is there, how often they may try, and the forms that they send."""
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from litestar import Request
 from litestar.datastructures import Cookie
+from litestar.enums import RequestEncodingType
 
-from centralbot.domain.errors import Forbidden, Unauthenticated
-from centralbot.entrypoints.web.gate_limit import Guesses, client_of
-from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driven.people import SignInRefused
-from centralbot.ports.driving.accounts import SIGN_IN_S, Accounts, Begun, Caller, SignedIn
+from centralbot.domain.errors import Forbidden, RateLimited, Unauthenticated, ValidationError
+from centralbot.ports.clock import Clock
+from centralbot.ports.people import SignInRefused
+from centralbot.ports.use_cases.accounts import SIGN_IN_S, Accounts, Begun, Caller, SignedIn
+
+ALLOWED = 30
+WINDOW_S = 60.0
+MAX_ADDRESSES = 10_000
+MAX_HOST_CHARS = 64
+UNKNOWN_LINKS = "too many unknown links from your network; wait a minute and open the link in the comment again"
+
+
+class RateLimiter:
+    """Counts misses (unknown links, refused tokens) per client, who waits after ``allowed`` within ``window_s``.
+
+    The limit guards no secret (a link has 128 bits): it keeps a flood of guesses from the store and from GitHub. So it
+    may forget the address that it heard of longest ago when there are more than ``max_addresses``. One process each.
+    """
+
+    def __init__(
+        self,
+        monotonic_s: Callable[[], float],
+        *,
+        allowed: int = ALLOWED,
+        window_s: float = WINDOW_S,
+        max_addresses: int = MAX_ADDRESSES,
+        message: str = UNKNOWN_LINKS,
+    ) -> None:
+        self._monotonic_s = monotonic_s
+        self._allowed = allowed
+        self._window_s = window_s
+        self._max_addresses = max_addresses
+        self._message = message
+        self._missed: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def check(self, address: str) -> None:
+        """Raises RateLimited for an address that has missed too often."""
+        began, count = self._missed.get(address, (0.0, 0))
+        left_s = began + self._window_s - self._monotonic_s()
+        if count >= self._allowed and left_s > 0:
+            raise RateLimited(self._message, retry_after_s=int(left_s) + 1)
+
+    def missed(self, address: str) -> None:
+        """That address asked for a link that does not exist, or brought what GitHub refuses."""
+        now_s = self._monotonic_s()
+        began, count = self._missed.pop(address, (now_s, 0))
+        if began + self._window_s <= now_s:
+            began, count = now_s, 0
+        self._missed[address] = (began, count + 1)
+        if len(self._missed) > self._max_addresses:
+            self._missed.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._missed)
+
+
+def client_of(request: AnyRequest) -> str:
+    """Whom to count: the client's IPv4 address, or its IPv6 network of 64 bits, which is one household's."""
+    host = request.client.host if request.client is not None else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host[:MAX_HOST_CHARS]
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+    return str(address)
+
+
+MAX_FORM_BYTES = 128 * 1024
+MAX_FORM_FIELDS = 1_200
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form; a field may have several values (check boxes), or none."""
+
+    values: Mapping[str, list[str]]
+
+    def one(self, name: str) -> str:
+        """The field's only value without the space around it, "" where it is missing. Raises ValidationError."""
+        found = self.values.get(name, [])
+        if len(found) > 1:
+            raise ValidationError(f"{name}: sent more than once")
+        return found[0].strip() if found else ""
+
+    def all(self, name: str) -> list[str]:
+        """Every value of the field, in order."""
+        return list(self.values.get(name, []))
+
+    def checked(self, name: str) -> bool:
+        """Whether the check box of that name was ticked."""
+        return bool(self.values.get(name))
+
+
+async def read_form(request: AnyRequest) -> Form:
+    """The form in the request's body, which Litestar keeps under the route's limit. Raises ValidationError."""
+    if request.content_type[0] != RequestEncodingType.URL_ENCODED:
+        raise ValidationError("the form was not sent as application/x-www-form-urlencoded")
+    body = await request.body()
+    try:
+        values = parse_qs(
+            body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict",
+            max_num_fields=MAX_FORM_FIELDS,
+        )  # fmt: skip
+    except ValueError as exc:  # not ASCII, not UTF-8 when unescaped, or too many fields
+        raise ValidationError("the form is malformed; go back, reload the page and try again") from exc
+    if any("\0" in text for name, texts in values.items() for text in (name, *texts)):
+        raise ValidationError("the form has a NUL character in it; remove it and try again")
+    return Form({name: [text.replace("\r\n", "\n") for text in texts] for name, texts in values.items()})
+
 
 AnyRequest = Request[Any, Any, Any]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -34,7 +146,7 @@ class Guard:
 
     def __init__(self, accounts: Accounts, clock: Clock, *, public_url: str) -> None:
         self.accounts = accounts
-        self.refused = Guesses(clock.monotonic_s, allowed=MAX_REFUSED, message=REFUSED)
+        self.refused = RateLimiter(clock.monotonic_s, allowed=MAX_REFUSED, message=REFUSED)
         parts = urlsplit(public_url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.secure = parts.scheme == "https"

@@ -1,4 +1,4 @@
-"""The owner's pages: my repositories, and one repository with its settings, whitelist, challenges and audit."""
+"""The owner's pages."""
 
 from __future__ import annotations
 
@@ -12,22 +12,19 @@ from centralbot.domain.errors import NotFound, ValidationError
 from centralbot.domain.policy import Mode
 from centralbot.entrypoints.api.owner import challenge_status, cursor, github_id
 from centralbot.entrypoints.web.errors import page_errors
-from centralbot.entrypoints.web.forms import MAX_FORM_BYTES, read_form
-from centralbot.entrypoints.web.guard import AnyRequest, Guard
-from centralbot.entrypoints.web.owner_challenge import challenge_pages
-from centralbot.entrypoints.web.owner_forms import SettingsForm, read_logins, read_settings
-from centralbot.entrypoints.web.owner_frame import Frame
-from centralbot.entrypoints.web.owner_words import ASSOCIATIONS, MODES, UNITS, USUAL_ASSOCIATIONS
+from centralbot.entrypoints.web.guard import MAX_FORM_BYTES, AnyRequest, Guard, read_form
+from centralbot.entrypoints.web.owner_forms import SettingsForm, challenge_pages, read_logins, read_settings
+from centralbot.entrypoints.web.owner_frame import ASSOCIATIONS, MODES, UNITS, USUAL_ASSOCIATIONS, Frame
 from centralbot.entrypoints.web.render import Pages
-from centralbot.ports.driving.accounts import Caller
-from centralbot.ports.driving.configuring import MAX_RESOLVE
-from centralbot.ports.driving.desks import Desks
-from centralbot.ports.driving.owner import Managed
+from centralbot.ports.use_cases.accounts import Caller
+from centralbot.ports.use_cases.owner import Managed
+from centralbot.ports.use_cases.owner_challenges import OwnerServices
+from centralbot.ports.use_cases.validation import MAX_RESOLVE
 
 REPO = "/repos/{repo_id:str}"
 
 
-def owner_pages(guard: Guard, pages: Pages, desks: Desks, *, web_url: str) -> Router:
+def owner_pages(guard: Guard, pages: Pages, desks: OwnerServices, *, web_url: str) -> Router:
     """The pages, under ``/``. ``web_url`` is GitHub's, for the link to its installations."""
     frame = Frame(guard, pages, desks, web_url)
     handlers = [*_home(frame), *_repository(frame), *_settings(frame), *_whitelist(frame), *challenge_pages(frame)]

@@ -1,20 +1,23 @@
-"""What every page of the owner's has in common."""
+"""The frame around the owner's pages, and their labels."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response
 
+from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.errors import Unauthenticated, ValidationError
+from centralbot.domain.events import AuthorAssociation
+from centralbot.domain.policy import Exemption, Mode
 from centralbot.domain.trace import sentence, who
 from centralbot.entrypoints.web.errors import remember
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
-from centralbot.entrypoints.web.owner_words import FLASHES, STATUS, outcome, standing
-from centralbot.entrypoints.web.render import Flash, Pages
-from centralbot.ports.driving.accounts import Caller
-from centralbot.ports.driving.desks import Desks
+from centralbot.entrypoints.web.render import Flash, Pages, when
+from centralbot.ports.use_cases.accounts import Caller
+from centralbot.ports.use_cases.owner_challenges import OwnerServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Frame:
 
     guard: Guard
     pages: Pages
-    desks: Desks
+    desks: OwnerServices
     web_url: str
 
     async def find(self, request: AnyRequest) -> Caller | None:
@@ -74,3 +77,118 @@ class Frame:
         if len(found) > 1:
             raise ValidationError(f"{name}: given more than once")
         return str(found[0]) if found else None
+
+
+S = ChallengeStatus
+
+
+STATUS: Mapping[ChallengeStatus, tuple[str, str]] = {
+    S.PENDING: ("info", "Waiting"),
+    S.VERIFIED: ("ok", "Verified"),
+    S.EXEMPT: ("ok", "Exempt"),
+    S.CANCELED: ("off", "Canceled"),
+    S.TIMED_OUT_CLOSED: ("bad", "Timed out"),
+}
+"""Badge and word of each status."""
+
+
+MODES: Mapping[Mode, tuple[str, str, str]] = {
+    Mode.OFF: ("off", "Off", "Nothing is checked, nothing is recorded."),
+    Mode.SHADOW: (
+        "info",
+        "Shadow",
+        "Decides and records what it would have done, and says nothing on GitHub. The place to start.",
+    ),
+    Mode.ENFORCE: (
+        "ok",
+        "Enforce",
+        "Asks new authors to pass, and closes pull requests whose time runs out. Passing later reopens them.",
+    ),
+}
+"""Badge, word and explanation of each mode."""
+
+
+ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
+    AuthorAssociation.OWNER: ("Owner", "owns the repository"),
+    AuthorAssociation.MEMBER: ("Member", "a public member of the organization; private ones look like contributors"),
+    AuthorAssociation.COLLABORATOR: ("Collaborator", "was invited to the repository"),
+    AuthorAssociation.CONTRIBUTOR: ("Contributor", "has had a commit merged here before"),
+    AuthorAssociation.FIRST_TIME_CONTRIBUTOR: ("First-time contributor", "has never had a commit merged here"),
+    AuthorAssociation.FIRST_TIMER: ("First-timer", "has never had a commit merged anywhere on GitHub"),
+    AuthorAssociation.MANNEQUIN: ("Mannequin", "stands in for somebody without an account; is let through always"),
+    AuthorAssociation.NONE: ("None", "has nothing to do with the repository yet"),
+}
+
+
+USUAL_ASSOCIATIONS = tuple(ASSOCIATIONS)[:4]
+
+
+UNITS: Mapping[str, int] = {"minutes": 60, "hours": 3_600, "days": 86_400, "seconds": 1}
+
+
+FLASHES: Mapping[str, Flash] = {
+    "saved": Flash("ok", "Saved. New pull requests follow it; checks under way keep what they began with."),
+    "added": Flash("ok", "Added. They are let through from now on."),
+    "removed": Flash("ok", "Removed. Their next pull request is checked like anybody's."),
+    "gone": Flash("bad", "That account was not on the whitelist any more; nothing was changed."),
+    "exempt": Flash("ok", "The author is let in. The comment on the pull request will say so in a moment."),
+    "extend": Flash("ok", "The author has more time. The comment on the pull request will say so in a moment."),
+    "cancel": Flash("ok", "The check is called off. The comment on the pull request will say so in a moment."),
+}
+"""What ``?done=`` may say: nothing else of an address is ever shown as a message."""
+
+
+_EXEMPT: Mapping[str, str] = {
+    Exemption.BOT: "The author is a bot, and bots are let through",
+    Exemption.GHOST: "The author's account is deleted",
+    Exemption.WHITELISTED: "The author is on the whitelist",
+    Exemption.ASSOCIATION: "The author belongs to this repository",
+    Exemption.MAINTAINER_REOPENED: "A maintainer reopened the pull request",
+    Exemption.MAINTAINER: "A maintainer let the author in",
+    Exemption.LABELED: "The pull request has the exempting label",
+}
+
+
+_CANCELED: Mapping[str, str] = {
+    CancelReason.PR_CLOSED: "The pull request was closed by somebody",
+    CancelReason.PR_MERGED: "The pull request was merged",
+    CancelReason.DRAFTED: "The pull request became a draft",
+    CancelReason.UNINSTALLED: "The App was uninstalled",
+    CancelReason.REPOSITORY_REMOVED: "The repository left the installation",
+    CancelReason.NOTICE_FAILED: "Its comment could not be posted, so nobody may be closed for it",
+    CancelReason.MAINTAINER: "A maintainer called the check off",
+    CancelReason.SWITCHED_OFF: "The repository was switched off by the deadline",
+}
+
+
+def standing(challenge: Challenge) -> tuple[str, str]:
+    """Badge and word for where a challenge stands."""
+    if challenge.is_shadow and challenge.status is S.TIMED_OUT_CLOSED:
+        return ("warn", "Would be closed")
+    return STATUS[challenge.status]
+
+
+def outcome(challenge: Challenge) -> str:
+    """What happened to a challenge and why, in one line."""
+    match challenge.status:
+        case S.PENDING:
+            if challenge.deadline_at is None:
+                return "The comment is on its way; the clock starts when it is posted"
+            return f"Has until {when(challenge.deadline_at)}"
+        case S.VERIFIED:
+            return "Passed after the close" if challenge.reason == "LATE" else "Passed in time"
+        case S.EXEMPT:
+            return _EXEMPT.get(str(challenge.reason), "The author need not pass")
+        case S.CANCELED:
+            return _CANCELED.get(str(challenge.reason), "It no longer matters")
+        case S.TIMED_OUT_CLOSED if challenge.is_shadow:
+            return "Time ran out; in enforce mode it would have been closed"
+    return "Time ran out, so the pull request was closed"
+
+
+def window_parts(seconds: int) -> tuple[int, str]:
+    """Seconds as a person would type them: a number and a unit."""
+    for unit in ("days", "hours", "minutes"):
+        if seconds % UNITS[unit] == 0:
+            return seconds // UNITS[unit], unit
+    return seconds, "seconds"

@@ -19,7 +19,7 @@ from litestar.response import Redirect
 
 from centralbot import __version__
 from centralbot.domain.comments import duration
-from centralbot.ports.driving.accounts import Caller
+from centralbot.ports.use_cases.accounts import Caller
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")

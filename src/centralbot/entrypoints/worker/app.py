@@ -6,11 +6,10 @@ from typing import Any
 
 from litestar import Litestar, MediaType, Response, asgi, get
 
-from centralbot.entrypoints import failures
+from centralbot.entrypoints import http as failures
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
-from centralbot.entrypoints.worker.metrics import WorkerMetrics
-from centralbot.entrypoints.worker.readiness import Readiness
+from centralbot.entrypoints.worker.observability import Readiness, WorkerMetrics
 from centralbot.entrypoints.worker.webhook import Webhook
 
 

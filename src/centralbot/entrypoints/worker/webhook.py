@@ -1,8 +1,4 @@
-"""``POST /webhooks/github`` (contract section 7) as a raw ASGI handler.
-
-The order matters: body within its limit, then the signature over the raw bytes, then parsing. Nothing of a delivery is
-kept but its normalized event, so a body of 24 MB costs its memory only while it is being read.
-"""
+"""The webhook receiver: verified before it is parsed, bounded in memory, forwarded in time."""
 
 from __future__ import annotations
 
@@ -11,7 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import structlog
 
@@ -32,11 +29,60 @@ from centralbot.entrypoints.http import (
     send_and_linger,
     send_json,
 )
-from centralbot.entrypoints.worker.metrics import WorkerMetrics
 from centralbot.entrypoints.worker.normalize import Ignored, normalize
-from centralbot.entrypoints.worker.room import Room, Taken
-from centralbot.ports.driven.clock import Clock
-from centralbot.ports.driving.forward import Forwarder
+from centralbot.entrypoints.worker.observability import WorkerMetrics
+from centralbot.ports.clock import Clock
+from centralbot.ports.use_cases.forward import Forwarder
+
+
+class MemoryBudget:
+    """``size`` bytes for all bodies together, and one body beyond: that one can always come to its end.
+
+    What counts is what has come, not what was promised: who sends slowly is in nobody's way. The first ``free`` bytes
+    of each do not count: the server has them before anybody asks.
+    """
+
+    def __init__(self, *, size: int, free: int) -> None:
+        self.left = size
+        self.free = free
+        self.beyond = asyncio.Lock()
+
+    def reservation(self) -> Reservation:
+        """For one body, around its reading and all that needs it."""
+        return Reservation(self)
+
+
+class Reservation:
+    """What one body has taken; given back at the end of the ``with``."""
+
+    __slots__ = ("_beyond", "_budget", "_taken")
+
+    def __init__(self, room: MemoryBudget) -> None:
+        self._budget = room
+        self._taken = 0
+        self._beyond = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._budget.left += self._taken
+        if self._beyond:
+            self._budget.beyond.release()
+
+    async def before_more(self, size: int) -> None:
+        """Wait until more may be read of a body of which ``size`` bytes have come."""
+        more = size - self._budget.free - self._taken
+        if more <= 0:
+            return
+        if more > self._budget.left and not self._beyond:
+            await self._budget.beyond.acquire()
+            self._beyond = True
+        self._budget.left -= more
+        self._taken += more
+
 
 log = structlog.get_logger("centralbot.worker")
 
@@ -86,7 +132,7 @@ class Webhook:
         self._clock = clock
         self._now = now
         self._metrics = metrics
-        self._room = Room(size=ROOM, free=SMALL)
+        self._budget = MemoryBudget(size=ROOM, free=SMALL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -142,7 +188,7 @@ class Webhook:
         self, scope: Scope, receive: Receive, delivery: _Delivery
     ) -> PullRequestEvent | InstallationEvent | Ignored:
         """Everything that needs the body; it is gone when this returns."""
-        with self._room.taken() as taken:
+        with self._budget.reservation() as taken:
             return self._read(scope, await _body(scope, receive, taken), delivery)
 
     def _read(self, scope: Scope, body: bytes, delivery: _Delivery) -> PullRequestEvent | InstallationEvent | Ignored:
@@ -159,7 +205,7 @@ class Webhook:
         return normalize(delivery.event, body, delivery_id=delivery_id.decode(), received_at=self._now())
 
 
-async def _body(scope: Scope, receive: Receive, taken: Taken) -> bytes:
+async def _body(scope: Scope, receive: Receive, taken: Reservation) -> bytes:
     try:
         async with asyncio.timeout(READ_S):
             return await read_body(scope, receive, limit=LIMIT, before_more=taken.before_more)

@@ -1,1 +1,0 @@
-"""The page on this machine that registers the GitHub App, for ``centralbot setup``."""

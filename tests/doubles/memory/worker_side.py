@@ -1,0 +1,74 @@
+"""The backend as a worker sees it, in one process: no HTTP, no signatures, the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from centralbot.domain import gating, installation
+from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
+from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.gating import DecisionContext
+from centralbot.domain.outbox import Action, ActionStatus, Settlement
+from centralbot.ports.clock import Clock
+from centralbot.ports.deliveries import Deliveries
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest, Outbox
+
+
+class MemoryEventSink:
+    """See :class:`~centralbot.ports.backend.EventSink`."""
+
+    def __init__(self, deliveries: Deliveries, gate: DecisionContext) -> None:
+        self._deliveries = deliveries
+        self._gate = gate
+
+    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
+        return await self._deliveries.take_pull_request(event, lambda facts: gating.decide(self._gate, event, facts))
+
+    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
+        return await self._deliveries.take_installation(event, lambda facts: installation.decide(event, facts))
+
+
+class MemoryActionSource:
+    """See :class:`~centralbot.ports.outbox.ActionSource`. Waits by the event loop's time."""
+
+    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+        self._outbox = outbox
+        self._clock = clock
+
+    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction]:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + wait_s
+        while True:
+            actions = await self._outbox.claim(request)
+            left_s = end - loop.time()
+            if actions or left_s <= 0:
+                return [_as_claimed(action) for action in actions]
+            await self._outbox.wait(left_s)
+
+    async def settle(self, settlement: Settlement) -> ActionStatus:
+        return await self._outbox.settle(settlement)
+
+    def backend_now(self) -> datetime:
+        return self._clock.now()
+
+
+def _as_claimed(action: Action) -> ClaimedAction:
+    return ClaimedAction(
+        id=action.id,
+        action_type=action.action_type,
+        installation_id=action.installation_id,
+        repo_id=action.repo_id,
+        repo_full_name=action.repo_full_name,
+        pr_number=action.pr_number,
+        challenge_id=action.challenge_id,
+        marker=action.marker,
+        markdown=action.markdown,
+        reason=action.reason,
+        comment_id=action.comment_id,
+        attempts=action.attempts - 1,
+        created_at=action.created_at,
+        claim_token=action.claim_token,
+        lease_expires_at=action.run_at,
+    )
