@@ -158,17 +158,17 @@ def sweep(world: World, quick: bool) -> list[Row]:
             one.database.execute("vacuum analyze pr_challenges")
         for turn in range(rounds):  # in turns, which go round: what the machine does meanwhile meets all of them alike
             order = [None, few, many]
-            for size in order[turn % 3 :] + order[: turn % 3]:
+            for among in order[turn % 3 :] + order[: turn % 3]:
                 number += 1
-                one = world if size is None else worlds[size]
+                one = world if among is None else worlds[among]
                 _due(one, number)
-                if size is None:
+                if among is None:
                     bare.append(_bare(one))
                     continue
                 done = one.run("sweep")
                 if done["timed_out"] != DUE:
                     raise RuntimeError(f"not all was swept: {done}")
-                taken[size].append(done["seconds"])
+                taken[among].append(done["seconds"])
     of_few, of_many, of_bare = median(taken[few]), median(taken[many]), median(bare)
     row = f"sweep of {DUE:,} due among"
     return [

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _DESCRIPTION = Path(__file__).parent / "data" / "github-openapi.json"
@@ -65,8 +65,8 @@ def _document() -> dict[str, Any]:
 
 @functools.cache
 def _registry() -> Registry[Any]:
-    resource = Resource(contents=_document(), specification=DRAFT202012)
-    return Registry().with_resource(_URI, resource)
+    registry: Registry[Any] = Registry().with_resource(_URI, DRAFT202012.create_resource(_document()))
+    return registry
 
 
 @functools.cache

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from centralbot.adapters.github.client import WritePacing
 from centralbot.adapters.github.protocol import Pauses
-from centralbot.adapters.github.tokens import InstallationTokens, Refusals, SingleFlight, Token, WritePacing
+from centralbot.adapters.github.tokens import InstallationTokens, Refusals, SingleFlight, Token
 from centralbot.ports.github import GitHubRateLimited, GitHubUnavailable
 from tests.doubles.memory.clock import ManualClock
 

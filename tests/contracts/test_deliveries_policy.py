@@ -71,20 +71,20 @@ class TestExemptions:
         assert (await store.opened()).reason == Reason.CHALLENGED
 
     @pytest.mark.parametrize(
-        ("fields", "why"),
+        ("event", "why"),
         [
-            ({"author": Actor(id=7, login="renovate[bot]")}, Exemption.BOT),
-            ({"author_type": UserType.BOT}, Exemption.BOT),
-            ({"author_association": AuthorAssociation.MEMBER}, Exemption.ASSOCIATION),
-            ({"author": Actor(id=10137, login="ghost")}, Exemption.GHOST),
+            (a_pull_request_event(author=Actor(id=7, login="renovate[bot]")), Exemption.BOT),
+            (a_pull_request_event(author_type=UserType.BOT), Exemption.BOT),
+            (a_pull_request_event(author_association=AuthorAssociation.MEMBER), Exemption.ASSOCIATION),
+            (a_pull_request_event(author=Actor(id=10137, login="ghost")), Exemption.GHOST),
         ],
     )
     async def test_bots_members_and_ghosts_pass_without_noise(
-        self, store: UnderTest, fields: dict[str, object], why: Exemption
+        self, store: UnderTest, event: PullRequestEvent, why: Exemption
     ) -> None:
         """Fault 31: recorded, but nothing is said."""
         await store.connect()
-        outcome = await store.opened(**fields)
+        outcome = await store.take(event)
         assert outcome.challenge_id is not None
         challenge = await store.store.challenges.get(outcome.challenge_id)
         assert (challenge.status, challenge.reason, outcome.enqueued_actions) == (ChallengeStatus.EXEMPT, why, 0)

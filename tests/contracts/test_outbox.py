@@ -10,9 +10,8 @@ import pytest
 
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import ActionNotHeld
-from centralbot.domain.outbox import ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import DEFAULT_ACTION_TYPES, ActionStatus, ActionType, Outcome
 from centralbot.ports.deliveries import SignatureReplayed
-from centralbot.ports.outbox import DEFAULT_ACTION_TYPES
 from tests.builders import a_settlement, an_installation_event
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 

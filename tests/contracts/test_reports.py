@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -165,7 +166,7 @@ analyze pr_challenges, audit_events
 """
 
 
-async def generic_plan(connection: psycopg.AsyncConnection[Any], name: str, parameters: dict[str, object]) -> str:
+async def generic_plan(connection: psycopg.AsyncConnection[Any], name: str, parameters: Mapping[str, object]) -> str:
     """The plan that every connection uses, whatever the parameters (``plan_cache_mode``)."""
     names: list[str] = []
 

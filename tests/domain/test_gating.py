@@ -126,41 +126,41 @@ def test_what_is_accepted_says_why(event: PullRequestEvent, facts: GateFacts, re
 
 
 @pytest.mark.parametrize(
-    ("fields", "whitelisted", "config", "why"),
+    ("event", "whitelisted", "config", "why"),
     [
-        ({"author": Actor(id=10137, login="ghost")}, True, a_config(), Exemption.GHOST),
-        ({"author_association": AuthorAssociation.MANNEQUIN}, False, a_config(), Exemption.GHOST),
-        ({"author_type": UserType.BOT}, True, a_config(), Exemption.BOT),
-        ({"author": Actor(id=5, login="x[bot]")}, False, a_config(), Exemption.BOT),
-        ({"author_type": UserType.BOT}, True, a_config(exempt_bots=False), Exemption.WHITELISTED),
-        ({"author_association": AuthorAssociation.OWNER}, True, a_config(), Exemption.WHITELISTED),
-        ({"author_association": AuthorAssociation.OWNER}, False, a_config(), Exemption.ASSOCIATION),
-        ({"author_association": AuthorAssociation.OWNER, "labels": (LABEL,)}, False, a_config(), Exemption.ASSOCIATION),
-        ({"action": "reopened", "sender": MAINTAINER, "labels": (LABEL,)}, False, a_config(), Exemption.LABELED),
-        ({"labels": (LABEL,)}, True, a_config(), Exemption.WHITELISTED),
+        (E(author=Actor(id=10137, login="ghost")), True, a_config(), Exemption.GHOST),
+        (E(author_association=AuthorAssociation.MANNEQUIN), False, a_config(), Exemption.GHOST),
+        (E(author_type=UserType.BOT), True, a_config(), Exemption.BOT),
+        (E(author=Actor(id=5, login="x[bot]")), False, a_config(), Exemption.BOT),
+        (E(author_type=UserType.BOT), True, a_config(exempt_bots=False), Exemption.WHITELISTED),
+        (E(author_association=AuthorAssociation.OWNER), True, a_config(), Exemption.WHITELISTED),
+        (E(author_association=AuthorAssociation.OWNER), False, a_config(), Exemption.ASSOCIATION),
+        (E(author_association=AuthorAssociation.OWNER, labels=(LABEL,)), False, a_config(), Exemption.ASSOCIATION),
+        (E("reopened", sender=MAINTAINER, labels=(LABEL,)), False, a_config(), Exemption.LABELED),
+        (E(labels=(LABEL,)), True, a_config(), Exemption.WHITELISTED),
     ],
 )
 def test_the_first_exemption_counts(
-    fields: dict[str, object], whitelisted: bool, config: RepoConfig, why: Exemption
+    event: PullRequestEvent, whitelisted: bool, config: RepoConfig, why: Exemption
 ) -> None:
     """Bot, whitelist, association: the contract's order."""
-    decision = decide(GATE, E(**fields), gate_facts(whitelisted=whitelisted, config=config))
+    decision = decide(GATE, event, gate_facts(whitelisted=whitelisted, config=config))
     assert decision.effects.created is not None
     assert (decision.effects.created.status, decision.effects.created.reason) == (ChallengeStatus.EXEMPT, why)
 
 
 @pytest.mark.parametrize(
-    ("fields", "config"),
+    ("event", "config"),
     [
-        ({"author_type": UserType.BOT}, a_config(exempt_bots=False)),
-        ({"author_association": AuthorAssociation.MEMBER}, a_config(exempt_associations=frozenset())),
-        ({"author_association": AuthorAssociation.CONTRIBUTOR}, a_config()),
-        ({"author_association": AuthorAssociation.NONE}, a_config()),
+        (E(author_type=UserType.BOT), a_config(exempt_bots=False)),
+        (E(author_association=AuthorAssociation.MEMBER), a_config(exempt_associations=frozenset())),
+        (E(author_association=AuthorAssociation.CONTRIBUTOR), a_config()),
+        (E(author_association=AuthorAssociation.NONE), a_config()),
     ],
 )
-def test_who_is_not_exempt_is_challenged(fields: dict[str, object], config: RepoConfig) -> None:
+def test_who_is_not_exempt_is_challenged(event: PullRequestEvent, config: RepoConfig) -> None:
     """Private members look like anybody (facts.md): they get the gate, never a close without it."""
-    assert decide(GATE, E(**fields), gate_facts(config=config)).reason == Reason.CHALLENGED
+    assert decide(GATE, event, gate_facts(config=config)).reason == Reason.CHALLENGED
 
 
 def test_a_repository_without_a_configuration_takes_the_default() -> None:

@@ -62,12 +62,15 @@ shapes = st.one_of(
 
 
 def an_event(action: str, named: tuple[int, ...], seconds: int, installation_id: int) -> InstallationEvent:
-    of = {"installation_id": installation_id, "seconds": seconds}
-    if action == "added":
-        return an_installation_event(action, added=named, **of)
-    if action == "removed":
-        return an_installation_event(action, removed=named, **of)
-    return an_installation_event(action, *named, event_name="repository" if action == "renamed" else None, **of)
+    return an_installation_event(
+        action,
+        *(named if action not in ("added", "removed") else ()),
+        added=named if action == "added" else (),
+        removed=named if action == "removed" else (),
+        event_name="repository" if action == "renamed" else None,
+        seconds=seconds,
+        installation_id=installation_id,
+    )
 
 
 @given(

@@ -18,7 +18,7 @@ from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.effects import AuditEvent, Effects
 from centralbot.domain.events import AuthorAssociation, UserType
 from centralbot.domain.gating import decide
-from centralbot.domain.policy import Exemption, Mode, change
+from centralbot.domain.policy import Exemption, Mode, RepoConfig, change
 from centralbot.domain.verdicts import ChallengeFacts, on_deadline, on_exempted, on_extended, on_verified
 from tests.builders import (
     MAINTAINER,
@@ -49,6 +49,10 @@ def told(effects: Effects) -> str:
 
 def an_event(name: str, actor: str = "github:3003", **detail: Any) -> AuditEvent:
     return AuditEvent(id=no_id(), at=T0, event=name, actor=actor, detail=detail)
+
+
+def reconfigured(before: RepoConfig | None, after: RepoConfig) -> AuditEvent:
+    return replace(an_event("repository.configured"), detail=change(before, after))
 
 
 def test_every_event_that_is_written_has_its_sentence() -> None:
@@ -158,23 +162,20 @@ def test_decisions_explain_themselves(effects: Effects, expected: str) -> None:
             "GitHub user 77 tried to verify, but is not the author.",
         ),
         (
-            an_event("repository.configured", **change(None, a_config(Mode.SHADOW))),
+            reconfigured(None, a_config(Mode.SHADOW)),
             "maintainer set the repository up: mode shadow, 30 minutes to pass.",
         ),
         (
-            an_event("repository.configured", **change(a_config(), a_config(window_s=3600, rules="Be kind."))),
+            reconfigured(a_config(), a_config(window_s=3600, rules="Be kind.")),
             "maintainer changed the configuration: time to pass: 1 hour (was 30 minutes); rules is new.",
         ),
         (
-            an_event(
-                "repository.configured",
-                **change(a_config(exempt_bots=False), a_config(Mode.OFF, exempt_bots=True, exempt_label="")),
-            ),
+            reconfigured(a_config(exempt_bots=False), a_config(Mode.OFF, exempt_bots=True, exempt_label="")),
             "maintainer changed the configuration: mode: off (was enforce); bots are exempt: yes (was no); exempting "
             "label: none (was centralbot:exempt).",
         ),
         (
-            an_event("repository.configured", **change(a_config(), a_config())),
+            reconfigured(a_config(), a_config()),
             "maintainer saved the configuration.",
         ),
         (an_event("whitelist.added", login="alice", user_id=5), "maintainer put alice on the whitelist."),

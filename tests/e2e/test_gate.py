@@ -60,7 +60,8 @@ async def test_a_late_verification_reopens(world: World) -> None:
     await world.backend.verdicts.verify(challenge.id, actor=f"github:{challenge.author_id}")
 
     async def reopened() -> bool:
-        return (await world.github.pull(installed.repository, number))["state"] == "open"
+        state: str = (await world.github.pull(installed.repository, number))["state"]
+        return state == "open"
 
     await world.fleet.until("the reopen", reopened)
     await world.swept()

@@ -7,6 +7,7 @@ import signal
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
 from tests.reliability.tcp_proxies import ANYTHING, COMMIT
 from tests.reliability.world import ReliableWorld
@@ -43,6 +44,11 @@ async def test_a_lost_reply_costs_no_delivery(world: ReliableWorld, losing: byte
     assert (await world.unasked(opened), relay.lost > 3) == ([], True)
 
 
+def met_a_deadlock(store: psycopg.Connection[TupleRow]) -> bool:
+    row = store.execute(DEADLOCKS).fetchone()
+    return row is not None and row[0] > 0
+
+
 async def test_deadlocks_and_ended_sessions_under_load_lose_nothing(world: ReliableWorld) -> None:
     """Somebody locks the same challenges the other way round, and ends sessions: whole transactions are tried again."""
     installed = [await world.install() for _ in range(2)]
@@ -53,7 +59,7 @@ async def test_deadlocks_and_ended_sessions_under_load_lose_nothing(world: Relia
         try:
             async with world.load(*installed) as opened:
                 await world.opened(opened, 10)
-                while not store.execute(DEADLOCKS).fetchone()[0] or len(opened) < 60:
+                while len(opened) < 60 or not met_a_deadlock(store):
                     for repository, number in opened[-4:]:
                         await world.github.act("push", repository=repository, number=number)
                     store.execute(END_ONE_SESSION)

@@ -282,7 +282,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert len(live) == len(set(live))
 
 
-COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
+COMMON = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
 def test_memory_agrees_with_the_model() -> None:
@@ -291,7 +291,7 @@ def test_memory_agrees_with_the_model() -> None:
     class Machine(OutboxMachine):
         open = staticmethod(open_memory)
 
-    run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=40, **COMMON))
+    run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=150, stateful_step_count=40))
 
 
 def test_postgres_agrees_with_the_model(new_database: Callable[[], str]) -> None:
@@ -301,5 +301,5 @@ def test_postgres_agrees_with_the_model(new_database: Callable[[], str]) -> None
         open = staticmethod(lambda: open_postgres(new_database()))
 
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=30, stateful_step_count=30, phases=[Phase.generate], **COMMON)
+        Machine, settings=settings(COMMON, max_examples=30, stateful_step_count=30, phases=[Phase.generate])
     )

@@ -179,7 +179,8 @@ class TestConfig:
         ("verification", ["github-login"] * 100),
         *(("exempt_associations", value) for value in (["owner"], ["OWNER", "OWNER"], "OWNER", [None], None)),
         *(("exempt_bots", value) for value in ("no", 0, None)),
-        *(("comment_on_exempt", value) for value in ([], 1, None)),
+        ("comment_on_exempt", []),
+        *(("comment_on_exempt", value) for value in (1, None)),
         *(("exempt_label", value) for value in ("x" * 51, " x", "a\nb", "\0", None, 1)),
         *(("rules", value) for value in ("x" * 4001, "\0", "\x07", None, 1)),
     ]

@@ -49,7 +49,7 @@ async def test_nothing_made_up_breaks_it(database: str, tmp_path: Path) -> None:
     async with serving_people(database) as people:
         challenges = [await people.challenged(n) for n in range(1, 5)] + [await people.challenged(repo_id=OTHERS)]
         document = (await people.bot.get("/schema/openapi.json")).body
-        ids = {"repo_id": [999, OTHERS], "challenge_id": challenges, "github_user_id": [1001]}
+        ids: dict[str, list[Any]] = {"repo_id": [999, OTHERS], "challenge_id": challenges, "github_user_id": [1001]}
         path = tmp_path / "openapi.json"
         path.write_text(json.dumps(known_ids(document, ids)))
         code, printed = await run(path, people.bot.url, people.tokens["owner"], *TAGS)
