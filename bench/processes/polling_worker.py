@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from centralbot.adapters.backend_http import BackendClient
+from centralbot.adapters.backend_http.client import BackendClient
 from centralbot.entrypoints.cli.processes import serve_worker
 from centralbot.entrypoints.roots import worker as root
-from centralbot.ports.outbox import ClaimedAction, ClaimRequest
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction
 
 POLL_S = 1.0
 
@@ -16,7 +16,7 @@ POLL_S = 1.0
 class PollingClient(BackendClient):
     """The backend, polled."""
 
-    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction]:
+    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction | MalformedAction]:
         while True:
             actions = await super().claim(request, wait_s=0.0)
             if actions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,8 +14,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import web
 
-from centralbot.adapters.backend_http import BackendClient
-from centralbot.adapters.backend_http.client import WINDOW_S, BackendTime
+from centralbot.adapters.backend_http.client import WINDOW_S, BackendClient, BackendTime
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
 from centralbot.domain.events import AccountType, AuthorAssociation, IngestStatus, RepositorySelection, UserType
@@ -25,7 +25,7 @@ from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
 from centralbot.entrypoints.server import make_server, started
 from centralbot.ports.clock import Clock
-from centralbot.ports.outbox import ClaimedAction, ClaimRequest, OutboxRules
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction, OutboxRules
 from centralbot.ports.use_cases.ingest import Ingest
 from tests.builders import AUTHOR, MAINTAINER, a_config, a_gate, a_pull_request_event, an_installation_event
 from tests.doubles.memory.clock import START, ManualClock
@@ -85,7 +85,13 @@ async def gated(client: BackendClient) -> ClaimedAction:
     """Install, open a pull request, claim its gate comment."""
     await client.installation(an_installation_event("created", 999))
     await client.pull_request(a_pull_request_event())
+    return await only_claim(client)
+
+
+async def only_claim(client: BackendClient) -> ClaimedAction:
+    """The one action that there is to claim."""
     (action,) = await client.claim(CLAIM)
+    assert isinstance(action, ClaimedAction)
     return action
 
 
@@ -102,7 +108,7 @@ async def test_a_delivery_becomes_an_action_that_is_claimed_and_settled(backend:
         assert (await client.installation(an_installation_event("created", 999))).status is IngestStatus.ACCEPTED
         outcome = await client.pull_request(a_pull_request_event())
         assert (outcome.status, outcome.enqueued_actions) == (IngestStatus.ACCEPTED, 1)
-        (action,) = await client.claim(CLAIM)
+        action = await only_claim(client)
         assert (action.action_type, action.repo_id, action.pr_number) == (ActionType.UPSERT_PR_COMMENT, 999, 42)
         assert (action.challenge_id, action.attempts) == (outcome.challenge_id, 0)
         assert action.marker == f"centralbot:gate:{outcome.challenge_id}"
@@ -303,9 +309,9 @@ async def test_a_backend_that_does_not_answer_is_unavailable() -> None:
             await client.check()
 
 
-async def test_a_plain_backend_is_understood() -> None:
-    """Without the extension fields an action has no token, no lease time and no comment."""
-    row = {
+def a_plain_action(**fields: Any) -> dict[str, Any]:
+    """An action as a backend hands it out that knows only the unmarked parts of the contract."""
+    row: dict[str, Any] = {
         "id": str(uuid4()),
         "action_type": "UPSERT_PR_COMMENT",
         "installation_id": 123,
@@ -318,13 +324,100 @@ async def test_a_plain_backend_is_understood() -> None:
         "created_at": "2026-02-16T12:34:56Z",
         "something_new": {},
     }
+    return {**row, **fields}
+
+
+async def test_a_plain_backend_is_understood() -> None:
+    """Without the extension fields an action has no token, no lease time and no comment."""
 
     async def handler(_: web.Request) -> web.StreamResponse:
-        return web.json_response({"actions": [row]})
+        return web.json_response({"actions": [a_plain_action()]})
 
     async with answering(handler) as client:
-        (action,) = await client.claim(CLAIM)
+        action = await only_claim(client)
     assert (action.claim_token, action.lease_expires_at, action.comment_id) == (None, None, None)
+
+
+def payload(markdown: object = "Hi", marker: object = "m") -> dict[str, object]:
+    return {"comment_markdown": markdown, "comment_marker": marker, "reason": "VERIFICATION_REQUIRED"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "message"),
+    [
+        ({"action_type": "SET_LABEL", "payload": {"label": "x"}}, "UNKNOWN_ACTION_TYPE", "SET_LABEL"),
+        ({"action_type": 7}, "MALFORMED_ACTION", "action_type"),
+        ({"payload": payload(marker="")}, "MALFORMED_ACTION", "payload.comment_marker: must not be empty"),
+        ({"payload": payload(markdown="\n ")}, "MALFORMED_ACTION", "payload.comment_markdown: must not be empty"),
+        ({"payload": payload(marker=None)}, "MALFORMED_ACTION", "comment_marker"),
+        ({"payload": {}}, "MALFORMED_ACTION", "comment_markdown"),
+        ({"payload": None}, "MALFORMED_ACTION", "object"),
+        ({"github_pr_number": "42"}, "MALFORMED_ACTION", "github_pr_number"),
+        ({"created_at": "yesterday"}, "MALFORMED_ACTION", "created_at"),
+    ],
+)
+async def test_an_action_that_cannot_be_read_costs_the_others_nothing(
+    fields: dict[str, object], code: str, message: str
+) -> None:
+    """Its id and its claim are kept, so that it can be reported."""
+    first, bad, last = a_plain_action(), a_plain_action(claim_token=str(uuid4()), **fields), a_plain_action()
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"actions": [first, bad, last]})
+
+    async with answering(handler) as client:
+        got = await client.claim(CLAIM)
+    assert [str(action.id) for action in got] == [first["id"], bad["id"], last["id"]]
+    assert [type(action) for action in got] == [ClaimedAction, MalformedAction, ClaimedAction]
+    malformed = got[1]
+    assert isinstance(malformed, MalformedAction)
+    assert (malformed.code, str(malformed.claim_token)) == (code, bad["claim_token"])
+    assert message in malformed.message
+
+
+@pytest.mark.parametrize("bad", ["17", "null", "[]", "{}", '{"id": "no uuid"}', '{"id": "\xff"}'])
+async def test_an_action_whose_id_cannot_be_read_is_told_of_too(bad: str) -> None:
+    """Nobody can report it; that it was there is known."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        text = f'{{"actions": [{bad}, {json.dumps(a_plain_action())}]}}'
+        return web.Response(body=text.encode("latin-1"))
+
+    async with answering(handler) as client:
+        malformed, action = await client.claim(CLAIM)
+    assert isinstance(malformed, MalformedAction)
+    assert (malformed.id, malformed.code) == (None, "MALFORMED_ACTION")
+    assert isinstance(action, ClaimedAction)
+
+
+async def test_a_plain_backend_is_told_nothing_that_it_need_not_know() -> None:
+    """Fields that the contract marks (ext) are left out where they say nothing; the unmarked ones are always there."""
+    bodies: list[dict[str, Any]] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        bodies.append(await request.json())
+        return web.json_response({"ingest_status": "ACCEPTED", "actions": [], "status": "DONE", "id": str(uuid4())})
+
+    async with answering(handler) as client:
+        await client.pull_request(a_pull_request_event(updated_at=None))
+        await client.installation(an_installation_event("suspend", account_login=None))
+        await client.claim(ClaimRequest(worker_id="worker-1"))
+        await client.settle(Settlement(action_id=uuid4(), worker_id="worker-1", outcome=Outcome.SUCCEEDED))
+    pull_request, installation, claim, settled = bodies
+    assert set(pull_request) == {
+        "delivery_id", "event_time", "installation_id", "action", "repository", "pull_request",
+    }  # fmt: skip
+    assert set(pull_request["pull_request"]) == {"number", "id", "html_url", "is_draft", "user", "head_sha"}
+    assert set(pull_request["pull_request"]["user"]) == {"id", "login"}
+    assert set(installation) == {
+        "delivery_id", "event_time", "event_name", "action", "installation",
+        "repositories_added", "repositories_removed", "repositories",
+    }  # fmt: skip
+    assert installation["installation"] == {"id": 123, "account_login": None, "account_type": None}
+    assert set(claim) - {"wait_s"} == {"worker_id", "limit", "action_types"}
+    assert settled == {
+        "worker_id": "worker-1", "outcome": "SUCCEEDED", "failure_code": None, "failure_message": None,
+    }  # fmt: skip
 
 
 def heard(time: BackendTime, clock: ManualClock, *, old_s: float = 0.0, ahead_s: float = 0.0) -> None:

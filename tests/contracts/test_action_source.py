@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from centralbot.adapters.backend_http import BackendClient
+from centralbot.adapters.backend_http.client import BackendClient
 from centralbot.adapters.system import SystemClock
 from centralbot.domain.errors import ActionNotHeld, NotFound
 from centralbot.domain.events import IngestStatus
@@ -40,7 +40,10 @@ class WorkerSide:
 
     async def claim(self, worker_id: str = "w-1", *, wait_s: float = 0.0) -> list[ClaimedAction]:
         request = ClaimRequest(worker_id=worker_id, action_types=EVERY_TYPE)
-        return list(await self.actions.claim(request, wait_s=wait_s))
+        actions = await self.actions.claim(request, wait_s=wait_s)
+        readable = [action for action in actions if isinstance(action, ClaimedAction)]
+        assert len(readable) == len(actions)
+        return readable
 
     async def settle(
         self, action: ClaimedAction, outcome: Outcome = Outcome.SUCCEEDED, worker_id: str = "w-1"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from centralbot.domain.events import IngestStatus
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import ActionStatus, Settlement
-from centralbot.ports.outbox import ClaimedAction, OutboxRules
+from centralbot.ports.outbox import ClaimedAction, MalformedAction, OutboxRules
 from centralbot.ports.use_cases.execute import Execute
 from centralbot.ports.use_cases.work import Executor, WorkRules
 from tests.builders import INSTALLATION, REPO, a_config, a_gate, a_pull_request_event, an_installation_event
@@ -25,11 +25,14 @@ class Done:
         self.statuses: list[ActionStatus | None] = []
         self.changed = asyncio.Event()
 
-    def claimed(self, actions: Sequence[ClaimedAction]) -> None:
+    def claimed(self, actions: Sequence[ClaimedAction | MalformedAction]) -> None:
         pass
 
     def claim_failed(self, error: Exception) -> None:
         raise error
+
+    def malformed(self, action: MalformedAction, status: ActionStatus | None, error: Exception | None) -> None:
+        raise AssertionError(action)
 
     def settled(
         self, action: ClaimedAction, settlement: Settlement, status: ActionStatus | None, error: Exception | None

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from centralbot.domain.errors import ActionNotHeld, Unavailable
 from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
 from centralbot.ports.github import PullRequestRef, Ready, always
-from centralbot.ports.outbox import ClaimedAction, ClaimRequest
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction
 from centralbot.ports.use_cases.execute import Execute
 from centralbot.ports.use_cases.work import Executor, WorkRules
 from tests.doubles.memory.clock import START, ManualClock, SequentialIds
@@ -42,7 +42,7 @@ def claimed(ref: PullRequestRef, **fields: Any) -> ClaimedAction:
 class Source:
     """An outbox as a worker sees it: hands out what it is given, remembers what comes back."""
 
-    def __init__(self, *actions: ClaimedAction) -> None:
+    def __init__(self, *actions: ClaimedAction | MalformedAction) -> None:
         self.queue = list(actions)
         self.requests: list[ClaimRequest] = []
         self.waits_s: list[float] = []
@@ -51,7 +51,7 @@ class Source:
         self.settle_errors: list[Exception] = []
         self.held: dict[UUID, int] = {}
 
-    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction]:
+    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction | MalformedAction]:
         self.requests.append(request)
         self.waits_s.append(wait_s)
         if self.claim_errors:
@@ -79,7 +79,7 @@ class Watcher:
         self.results: list[tuple[Outcome, ActionStatus | None, type[Exception] | None]] = []
         self.some = asyncio.Event()
 
-    def claimed(self, actions: Sequence[ClaimedAction]) -> None:
+    def claimed(self, actions: Sequence[ClaimedAction | MalformedAction]) -> None:
         pass
 
     def claim_failed(self, error: Exception) -> None:
@@ -89,6 +89,10 @@ class Watcher:
         self, action: ClaimedAction, settlement: Settlement, status: ActionStatus | None, error: Exception | None
     ) -> None:
         self.results.append((settlement.outcome, status, None if error is None else type(error)))
+        self.some.set()
+
+    def malformed(self, action: MalformedAction, status: ActionStatus | None, error: Exception | None) -> None:
+        self.results.append((Outcome.FAILED, status, None if error is None else type(error)))
         self.some.set()
 
     async def seen(self, count: int) -> None:
@@ -218,7 +222,9 @@ async def test_an_outbox_that_answers_at_once_with_nothing_is_not_asked_in_a_tig
     bench = Bench()
 
     class Impatient(Source):
-        async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction]:
+        async def claim(
+            self, request: ClaimRequest, *, wait_s: float = 0.0
+        ) -> Sequence[ClaimedAction | MalformedAction]:
             self.requests.append(request)
             await asyncio.sleep(0)
             if len(self.requests) == 30:
@@ -254,6 +260,38 @@ async def test_a_stale_claim_is_dropped() -> None:
     await bench.run_until(1)
     assert bench.watcher.results == [(Outcome.SUCCEEDED, None, ActionNotHeld)]
     assert bench.source.settlements == []
+
+
+async def test_an_action_that_cannot_be_read_fails_alone() -> None:
+    """It is given up with its code, by the claim that holds it; nothing of it is written, and the others run."""
+    bench = Bench(pulls=2)
+    action_id = uuid4()
+    bad = MalformedAction(
+        id=action_id, claim_token=uuid4(), code="MALFORMED_ACTION", message="payload.comment_marker:\nmust not be empty"
+    )
+    bench.source.queue.insert(1, bad)
+    await bench.run_until(3)
+    assert [len(bench.github.our_comments(ref)) for ref in bench.refs] == [1, 1]
+    failed = [s for s in bench.source.settlements if s.outcome is not Outcome.SUCCEEDED]
+    assert failed == [
+        Settlement(
+            action_id=action_id,
+            worker_id="worker-1",
+            outcome=Outcome.FAILED,
+            failure_code="MALFORMED_ACTION",
+            failure_message="payload.comment_marker: must not be empty",
+            claim_token=bad.claim_token,
+        )
+    ]
+
+
+async def test_an_action_without_an_id_is_told_of_and_left_to_its_lease() -> None:
+    """There is nothing to report it by."""
+    bench = Bench()
+    bench.source.queue.insert(0, MalformedAction(id=None, claim_token=None, code="MALFORMED_ACTION", message="17"))
+    await bench.run_until(2)
+    assert [s.outcome for s in bench.source.settlements] == [Outcome.SUCCEEDED]
+    assert (Outcome.FAILED, None, None) in bench.watcher.results
 
 
 async def test_on_stop_what_has_written_nothing_is_released() -> None:

@@ -83,10 +83,28 @@ class ClaimedAction:
     lease_expires_at: datetime | None
 
 
+UNKNOWN_ACTION_TYPE = "UNKNOWN_ACTION_TYPE"
+MALFORMED_ACTION = "MALFORMED_ACTION"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MalformedAction:
+    """An action that was leased to this worker and that it cannot read, with as much of it as it could.
+
+    ``code`` is UNKNOWN_ACTION_TYPE (a newer worker may know it) or MALFORMED_ACTION. Without ``id`` it cannot even be
+    reported: its leases run out.
+    """
+
+    id: UUID | None
+    claim_token: UUID | None
+    code: str
+    message: str
+
+
 class ActionSource(Protocol):
     """The outbox as a worker sees it: over HTTP, or in memory."""
 
-    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction]:
+    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction | MalformedAction]:
         """Lease actions; with ``wait_s`` (at most 30) hold the answer until there is something.
 
         Raises Unavailable, Forbidden.

@@ -13,14 +13,14 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from centralbot.adapters.backend_http import schemas as wire
+from centralbot.adapters.backend_http.schemas import actions, events
 from centralbot.domain import signing
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.outbox import ActionStatus, Settlement
 from centralbot.ports.clock import Clock
-from centralbot.ports.outbox import ClaimedAction, ClaimRequest
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction
 
 
 class Signer:
@@ -147,28 +147,30 @@ class BackendClient:
     async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
         """Forward one pull request event."""
         message = signing.pull_request_message(event.delivery_id)
-        body = wire.pull_request_body(event)
-        return await self._post(self._pull_request_url, message, body, wire.pull_request_outcome)
+        body = _encode(events.pull_request_request(event))
+        answer = await self._post(self._pull_request_url, message, body, _PULL_REQUEST)
+        return events.pull_request_outcome(answer)
 
     async def installation(self, event: InstallationEvent) -> InstallationOutcome:
         """Forward one installation event."""
         message = signing.installation_message(event.delivery_id)
-        body = wire.installation_body(event)
-        return await self._post(self._installation_url, message, body, wire.installation_outcome)
+        body = _encode(events.installation_request(event))
+        answer = await self._post(self._installation_url, message, body, _INSTALLATION)
+        return events.installation_outcome(answer)
 
-    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction]:
+    async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction | MalformedAction]:
         """Lease actions, waiting for some at the backend."""
         message = signing.claim_message(request.worker_id)
-        body = wire.claim_body(request, wait_s)
+        body = _encode(actions.claim_body(request, wait_s))
         within = aiohttp.ClientTimeout(total=wait_s + self._request_timeout_s)
-        return await self._post(self._claim_url, message, body, wire.claimed_actions, within=within)
+        return await self._post(self._claim_url, message, body, actions.claimed_actions, within=within)
 
     async def settle(self, settlement: Settlement) -> ActionStatus:
         """Report a result."""
         url = URL(f"{self._actions_url}/{settlement.action_id}/result", encoded=True)
         message = signing.result_message(str(settlement.action_id), settlement.worker_id, settlement.outcome)
         try:
-            return await self._post(url, message, wire.result_body(settlement), wire.settled_status)
+            return (await self._post(url, message, _encode(actions.result_body(settlement)), _RESULT)).status
         except _Missing as exc:
             raise NotFound(exc.message) from exc
 
@@ -224,6 +226,35 @@ class BackendClient:
         return answer, raw
 
 
+_encode = msgspec.json.Encoder().encode
+_PULL_REQUEST = msgspec.json.Decoder(events.PullRequestAnswer).decode
+_INSTALLATION = msgspec.json.Decoder(events.InstallationAnswer).decode
+_RESULT = msgspec.json.Decoder(actions.ResultAnswer).decode
+
+
+class _Detail(msgspec.Struct, frozen=True):
+    code: str = ""
+    message: str = ""
+
+
+class _Error(msgspec.Struct):
+    """The error envelope, read tolerantly: a proxy's answer may be JSON too."""
+
+    error: _Detail = _Detail()
+
+
+_ERROR = msgspec.json.Decoder(_Error).decode
+
+
+def _error_of(answer: bytes) -> tuple[str, str]:
+    """Code and message of an error envelope; two empty strings when it is none."""
+    try:
+        error = _ERROR(answer).error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "", ""
+    return error.code, error.message
+
+
 class _Missing(Unavailable):
     """404: an unknown action for a result; for anything else the backend's address is wrong."""
 
@@ -236,7 +267,7 @@ def _unreachable(exc: BaseException) -> Unavailable:
 
 def _error(status: int, raw: bytes, retry_after: str | None) -> Exception:
     """The domain's error for an answer that is not 200; whatever the contract does not name is Unavailable."""
-    code, message = wire.error_of(raw)
+    code, message = _error_of(raw)
     said = message or f"the backend answered {status}"
     if status in (400, 413):
         return ValidationError(said)

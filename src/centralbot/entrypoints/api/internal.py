@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -13,11 +13,12 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from centralbot.adapters.backend_http.schemas import actions, events
 from centralbot.domain import signing
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import CentralbotError, Forbidden, NotFound, ValidationError
 from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement
-from centralbot.entrypoints.api import auth, wire
+from centralbot.entrypoints.api import auth
 from centralbot.entrypoints.api.metrics import ApiMetrics
 from centralbot.entrypoints.decoding import decode
 from centralbot.entrypoints.http import (
@@ -41,13 +42,13 @@ log = structlog.get_logger("centralbot.api")
 
 B = TypeVar("B")
 
-_DELIVERY = msgspec.json.Decoder(wire.SignedDelivery)
-_PULL_REQUEST = msgspec.json.Decoder(wire.PullRequestRequest)
-_INSTALLATION = msgspec.json.Decoder(wire.InstallationRequest)
-_SIGNED_CLAIM = msgspec.json.Decoder(wire.SignedClaim)
-_CLAIM = msgspec.json.Decoder(wire.ClaimBody)
-_SIGNED_RESULT = msgspec.json.Decoder(wire.SignedResult)
-_RESULT = msgspec.json.Decoder(wire.ResultBody)
+_DELIVERY = msgspec.json.Decoder(events.SignedDelivery)
+_PULL_REQUEST = msgspec.json.Decoder(events.PullRequestRequest)
+_INSTALLATION = msgspec.json.Decoder(events.InstallationRequest)
+_SIGNED_CLAIM = msgspec.json.Decoder(actions.SignedClaim)
+_CLAIM = msgspec.json.Decoder(actions.ClaimBody)
+_SIGNED_RESULT = msgspec.json.Decoder(actions.SignedResult)
+_RESULT = msgspec.json.Decoder(actions.ResultBody)
 
 Answer = Callable[[Scope, Receive], Awaitable[Any]]
 
@@ -124,11 +125,11 @@ class Internal:
             raise
         return body, auth.verify(given, message(body), raw)
 
-    async def _pull_request(self, scope: Scope, receive: Receive) -> wire.PullRequestAnswer:
+    async def _pull_request(self, scope: Scope, receive: Receive) -> events.PullRequestAnswer:
         body, use = await self._signed(
             scope, receive, _PULL_REQUEST, lambda it: signing.pull_request_message(it.delivery_id), _DELIVERY
         )
-        outcome = await self.ingest.pull_request(wire.pull_request_event(body), use=use)
+        outcome = await self.ingest.pull_request(events.pull_request_event(body), use=use)
         self.metrics.delivery("pull_request", body.action, outcome.status.value)
         log.info(
             "delivery.taken",
@@ -142,13 +143,13 @@ class Internal:
             reason=str(outcome.reason),
             challenge_id=None if outcome.challenge_id is None else str(outcome.challenge_id),
         )
-        return wire.pull_request_answer(outcome)
+        return events.pull_request_answer(outcome)
 
-    async def _installation(self, scope: Scope, receive: Receive) -> wire.InstallationAnswer:
+    async def _installation(self, scope: Scope, receive: Receive) -> events.InstallationAnswer:
         body, use = await self._signed(
             scope, receive, _INSTALLATION, lambda it: signing.installation_message(it.delivery_id), _DELIVERY
         )
-        outcome = await self.ingest.installation(wire.installation_event(body), use=use)
+        outcome = await self.ingest.installation(events.installation_event(body), use=use)
         self.metrics.delivery(body.event_name, body.action, outcome.status.value)
         log.info(
             "delivery.taken",
@@ -160,53 +161,47 @@ class Internal:
             reason=str(outcome.reason),
             updated_repositories=outcome.updated_repositories,
         )
-        return wire.installation_answer(outcome)
+        return events.installation_answer(outcome)
 
-    async def _claim(self, scope: Scope, receive: Receive) -> wire.ClaimAnswer:
+    async def _claim(self, scope: Scope, receive: Receive) -> actions.ClaimAnswer:
         body, use = await self._signed(
             scope, receive, _CLAIM, lambda it: signing.claim_message(it.worker_id), _SIGNED_CLAIM
         )
-        request = ClaimRequest(
-            worker_id=body.worker_id,
-            limit=body.limit,
-            action_types=tuple(body.action_types),
-            max_per_installation=body.max_per_installation,
-        )
-        actions = await self._claim_within(request, use, body.wait_s, receive)
-        for action in actions:
+        leased = await self._claim_within(actions.claim_request(body), use, body.wait_s, receive)
+        for action in leased:
             self.metrics.count(self.metrics.claimed, action.action_type.value)
-        return wire.ClaimAnswer([wire.wire_action(action) for action in actions])
+        return actions.ClaimAnswer([actions.wire_action(action) for action in leased])
 
     async def _claim_within(
         self, request: ClaimRequest, use: SignatureUse, wait_s: float, receive: Receive
     ) -> list[Action]:
         """Claim now, or as soon as there is something within ``wait_s``. Nothing is leased to a client that left."""
-        actions = await self.outbox.claim(request, use=use)
-        if actions or wait_s <= 0:
-            return list(actions)
+        leased = await self.outbox.claim(request, use=use)
+        if leased or wait_s <= 0:
+            return list(leased)
         until = self.clock.monotonic_s() + wait_s
         gone = asyncio.ensure_future(receive())
         try:
             while (left := until - self.clock.monotonic_s()) > 0 and not gone.done() and not self.stopping.is_set():
                 await self.outbox.wait(left)
-                actions = await self.outbox.claim(request)
-                if actions:
+                leased = await self.outbox.claim(request)
+                if leased:
                     break
             if gone.done():
-                await self._give_back(actions, request.worker_id)
+                await self._give_back(leased, request.worker_id)
                 raise ClientGone
-            return list(actions)
+            return list(leased)
         finally:
             gone.cancel()
 
-    async def _give_back(self, actions: Any, worker_id: str) -> None:
-        for action in actions:
+    async def _give_back(self, leased: Sequence[Action], worker_id: str) -> None:
+        for action in leased:
             settlement = Settlement(
                 action_id=action.id, worker_id=worker_id, outcome=Outcome.RELEASED, claim_token=action.claim_token
             )
             await self.outbox.settle(settlement)
 
-    async def _result(self, scope: Scope, receive: Receive) -> wire.ResultAnswer:
+    async def _result(self, scope: Scope, receive: Receive) -> actions.ResultAnswer:
         named = str(scope["path_params"]["action_id"])
         body, use = await self._signed(
             scope,
@@ -219,7 +214,7 @@ class Internal:
             action_id = UUID(named)
         except ValueError:
             raise NotFound("there is no such action") from None
-        status: ActionStatus = await self.outbox.settle(wire.settlement(action_id, body), use=use)
+        status: ActionStatus = await self.outbox.settle(actions.settlement(action_id, body), use=use)
         self.metrics.count(self.metrics.results, body.outcome.value, status.value)
         log.info(
             "action.settled",
@@ -229,4 +224,4 @@ class Internal:
             status=status.value,
             failure_code=body.failure_code,
         )
-        return wire.ResultAnswer(action_id, status)
+        return actions.ResultAnswer(action_id, status)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from centralbot.entrypoints.api import wire
+from centralbot.adapters.backend_http.schemas import actions, events
 
 
 class ErrorDetail(msgspec.Struct):
@@ -103,19 +103,19 @@ TAKEN = (400, 403, 413, 503)
 INTERNAL: tuple[Operation, ...] = (
     _internal(
         "github/events/pull-request", "ingestPullRequest", "Take a pull request delivery, once",
-        wire.PullRequestRequest, wire.PullRequestAnswer, refusals=TAKEN,
+        events.PullRequestRequest, events.PullRequestAnswer, refusals=TAKEN,
     ),
     _internal(
         "github/events/installation-sync", "ingestInstallation", "Take an installation delivery, once",
-        wire.InstallationRequest, wire.InstallationAnswer, refusals=TAKEN,
+        events.InstallationRequest, events.InstallationAnswer, refusals=TAKEN,
     ),
     _internal(
         "bot-actions/claim", "claimActions", "Lease actions to a worker",
-        wire.ClaimBody, wire.ClaimAnswer, refusals=TAKEN,
+        actions.ClaimBody, actions.ClaimAnswer, refusals=TAKEN,
     ),
     _internal(
         "bot-actions/{action_id}/result", "settleAction", "Take the result of a leased action",
-        wire.ResultBody, wire.ResultAnswer, _ACTION, refusals=(400, 403, 404, 409, 413, 503),
+        actions.ResultBody, actions.ResultAnswer, _ACTION, refusals=(400, 403, 404, 409, 413, 503),
     ),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from centralbot import __version__
-from centralbot.adapters.backend_http import BackendClient
+from centralbot.adapters.backend_http.client import BackendClient
 from centralbot.adapters.github.app import GitHubApp, GitHubSettings, open_github
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.errors import Forbidden

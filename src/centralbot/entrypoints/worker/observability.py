@@ -13,7 +13,7 @@ from centralbot.domain.outbox import ActionStatus, Outcome, Settlement
 from centralbot.entrypoints.metrics import new_registry
 from centralbot.entrypoints.worker.normalize import RELEVANT
 from centralbot.ports.clock import Clock
-from centralbot.ports.outbox import ClaimedAction
+from centralbot.ports.outbox import ClaimedAction, MalformedAction
 
 _LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -103,7 +103,7 @@ class Observers:
         """What to correct where the backend refuses this worker, as its last claim showed."""
         return KEY_HINT if self._failing == Forbidden.code else None
 
-    def claimed(self, actions: Sequence[ClaimedAction]) -> None:
+    def claimed(self, actions: Sequence[ClaimedAction | MalformedAction]) -> None:
         if self._failing is not None:
             self._failing = None
             log.info("claim.recovered")
@@ -144,6 +144,14 @@ class Observers:
             log.info("action.done", status=str(status), **facts)
         else:
             log.warning("action.failed", status=str(status), **facts)
+
+    def malformed(self, action: MalformedAction, status: ActionStatus | None, error: Exception | None) -> None:
+        self._metrics.actions.labels("unreadable", Outcome.FAILED.value).inc()
+        facts = {"action_id": str(action.id), "failure_code": action.code, "failure_message": action.message}
+        if error is not None:
+            self._metrics.report_errors.labels(_code(error)).inc()
+            facts |= {"code": _code(error), "error": _message(error)}
+        log.error("action.unreadable", status=str(status), hint="the backend is newer than this worker?", **facts)
 
     def repositories_synced(self, installation_id: int, *, repositories: int, error: Exception | None) -> None:
         self._metrics.repository_lists.labels("ok" if error is None else "failed").inc()

@@ -31,6 +31,11 @@ OPENING = frozenset({ActionReason.VERIFICATION_REQUIRED, ActionReason.CHALLENGE_
 """Reasons of the action that speaks first under its marker. Any other may replace one that has written unnoticed."""
 
 
+def printable(message: str) -> str:
+    """A failure's message as it is reported: one line of bounded length."""
+    return "".join(c if c.isprintable() else " " for c in message)[:MAX_MESSAGE_CHARS]
+
+
 class Withheld(Exception):
     """The next write must not be sent: ``code`` is LEASE_SHORT or STOPPING."""
 
@@ -88,13 +93,12 @@ class Execution:
         pause_s: float | None = None,
     ) -> Settlement:
         """The result to report for this claim, with the comment as far as it is known."""
-        said = None if message is None else "".join(c if c.isprintable() else " " for c in message)[:MAX_MESSAGE_CHARS]
         return Settlement(
             action_id=self.action.id,
             worker_id=self.worker_id,
             outcome=outcome,
             failure_code=code,
-            failure_message=said,
+            failure_message=None if message is None else printable(message),
             claim_token=self.action.claim_token,
             retry_after_s=retry_after_s,
             pause_installation_s=pause_s,

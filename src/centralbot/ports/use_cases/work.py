@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from centralbot.domain.errors import CentralbotError, Unavailable
-from centralbot.domain.outbox import ActionStatus, ActionType, Settlement
+from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
 from centralbot.ports.clock import Clock, Ids
-from centralbot.ports.outbox import ActionSource, ClaimedAction, ClaimRequest
-from centralbot.ports.use_cases.execute import Execute, Execution
+from centralbot.ports.outbox import ActionSource, ClaimedAction, ClaimRequest, MalformedAction
+from centralbot.ports.use_cases.execute import Execute, Execution, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ LONGEST_PAUSE_S = 3.0
 class WorkObserver(Protocol):
     """Is told what happens, for logs and metrics. Must not raise."""
 
-    def claimed(self, actions: Sequence[ClaimedAction]) -> None:
+    def claimed(self, actions: Sequence[ClaimedAction | MalformedAction]) -> None:
         """A claim was answered, perhaps with nothing."""
         ...
 
@@ -53,6 +53,13 @@ class WorkObserver(Protocol):
         self, action: ClaimedAction, settlement: Settlement, status: ActionStatus | None, error: Exception | None
     ) -> None:
         """A result was taken as ``status``, or could not be reported: then the lease gives the action back."""
+        ...
+
+    def malformed(self, action: MalformedAction, status: ActionStatus | None, error: Exception | None) -> None:
+        """An action could not be read. It was given up as ``status``, or that could not be reported.
+
+        Without ``error`` and ``status`` there was no id to report it by.
+        """
         ...
 
 
@@ -148,11 +155,14 @@ class Executor:
         asked_s = exc.retry_after_s if isinstance(exc, Unavailable) and exc.retry_after_s > 1 else 0
         return max(0.5, pause_s, min(asked_s, 10))
 
-    def _start(self, action: ClaimedAction) -> None:
-        if action.lease_expires_at is not None:
-            left_s = (action.lease_expires_at - self._source.backend_now()).total_seconds()
-            self._lease_s = max(self._lease_s, left_s)
-        task = asyncio.create_task(self._handle(action))
+    def _start(self, action: ClaimedAction | MalformedAction) -> None:
+        if isinstance(action, MalformedAction):
+            task = asyncio.create_task(self._give_up(action))
+        else:
+            if action.lease_expires_at is not None:
+                left_s = (action.lease_expires_at - self._source.backend_now()).total_seconds()
+                self._lease_s = max(self._lease_s, left_s)
+            task = asyncio.create_task(self._handle(action))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -176,26 +186,41 @@ class Executor:
                 raise
             task.uncancel()
             settlement = turn.not_finished("STOPPING")
-        await self._report(action, settlement)
+        status, error = await self._report(settlement)
+        self._observer.settled(action, settlement, status, error)
         if settlement.failure_code == "LEASE_SHORT" and not self._stopping.is_set():
             await self._clock.sleep(1.0)  # the clocks disagree, perhaps: claiming it again at once would spin
 
-    async def _report(self, action: ClaimedAction, settlement: Settlement) -> None:
+    async def _give_up(self, action: MalformedAction) -> None:
+        """Another worker could read it no better, so it is not tried again unless an operator says so."""
+        status, error = None, None
+        if action.id is not None:
+            settlement = Settlement(
+                action_id=action.id,
+                worker_id=self._worker_id,
+                outcome=Outcome.FAILED,
+                failure_code=action.code,
+                failure_message=printable(action.message),
+                claim_token=action.claim_token,
+            )
+            status, error = await self._report(settlement)
+        self._observer.malformed(action, status, error)
+
+    async def _report(self, settlement: Settlement) -> tuple[ActionStatus | None, Exception | None]:
+        """What the action became, or why nobody would take the result."""
         error: Exception | None = None
         for attempt in range(self._rules.report_attempts):
             if attempt:
                 await self._clock.sleep(min(5.0, 0.25 * 2.0**attempt) * (0.5 + 0.5 * self._ids.jitter()))
             try:
-                status = await self._source.settle(settlement)
+                return await self._source.settle(settlement), None
             except Unavailable as exc:
                 error = exc
                 continue
             except (CentralbotError, RuntimeError) as exc:  # not held, unknown, forbidden: asking again is no use
                 error = exc
                 break
-            self._observer.settled(action, settlement, status, None)
-            return
-        self._observer.settled(action, settlement, None, error)
+        return None, error
 
     async def _drain(self) -> None:
         """Let what runs finish, then give back what does not, then leave the rest to its leases."""

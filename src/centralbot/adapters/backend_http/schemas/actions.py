@@ -1,0 +1,244 @@
+"""Actions on the wire, handed out and reported (contract section 4), and their way to and from the domain.
+
+To add an action type: the struct of its payload, and its row in :data:`PAYLOADS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from centralbot.adapters.backend_http.schemas.fields import GitHubId, sent
+from centralbot.domain.errors import ValidationError
+from centralbot.domain.outbox import DEFAULT_ACTION_TYPES, Action, ActionStatus, ActionType, Outcome, Settlement
+from centralbot.ports.outbox import MALFORMED_ACTION, UNKNOWN_ACTION_TYPE, ClaimedAction, ClaimRequest, MalformedAction
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+WorkerId = Annotated[str, Meta(min_length=1, max_length=128)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+
+
+class SignedClaim(Struct, omit_defaults=True, gc=False):
+    """What the signature of a claim names."""
+
+    worker_id: WorkerId
+
+
+class ClaimBody(SignedClaim, gc=False):
+    limit: Annotated[int, Meta(ge=1, le=100)] = sent(lambda: 25)
+    wait_s: Annotated[float, Meta(ge=0, le=30)] = 0.0
+    action_types: Annotated[list[ActionType], Meta(min_length=1, max_length=16)] = sent(
+        lambda: list(DEFAULT_ACTION_TYPES)
+    )
+    max_per_installation: Annotated[int, Meta(ge=1, le=100)] | None = None
+
+
+class SignedResult(Struct, omit_defaults=True, gc=False):
+    """What the signature of a result names, beside the action."""
+
+    worker_id: WorkerId
+    outcome: Outcome
+
+
+class ResultBody(SignedResult, gc=False):
+    failure_code: Annotated[str, Meta(max_length=256)] | None = sent(lambda: None)
+    failure_message: Annotated[str, Meta(max_length=65_536)] | None = sent(lambda: None)
+    claim_token: UUID | None = None
+    retry_after_s: Seconds | None = None
+    pause_installation_s: Seconds | None = None
+    comment_id: GitHubId | None = None
+
+
+class CommentPayload(Struct, gc=False):
+    """A text under a marker."""
+
+    comment_markdown: str
+    comment_marker: str
+    reason: str = ""
+
+
+PAYLOADS: Mapping[ActionType, type[CommentPayload]] = {
+    ActionType.UPSERT_PR_COMMENT: CommentPayload,
+    ActionType.CLOSE_PR_WITH_COMMENT: CommentPayload,
+    ActionType.REOPEN_PR_WITH_COMMENT: CommentPayload,
+}
+"""The payload of each action type."""
+
+
+class Envelope(Struct, Generic[P], kw_only=True, gc=False):
+    """An action around its payload. ``attempts`` counts earlier claims, in the domain this one too."""
+
+    id: UUID
+    action_type: ActionType
+    installation_id: int
+    github_repo_id: int
+    repo_full_name: str
+    github_pr_number: int
+    challenge_id: UUID | None = None
+    payload: P
+    attempts: int
+    created_at: datetime
+    claim_token: UUID | None = None
+    lease_expires_at: datetime | None = None
+    comment_id: int | None = None
+
+
+class WireAction(Envelope[CommentPayload], gc=False):
+    """An action as it is handed out."""
+
+
+class ClaimAnswer(Struct, gc=False):
+    actions: list[WireAction]
+
+
+class ResultAnswer(Struct, gc=False):
+    id: UUID
+    status: ActionStatus
+
+
+def claim_request(body: ClaimBody) -> ClaimRequest:
+    return ClaimRequest(
+        worker_id=body.worker_id,
+        limit=body.limit,
+        action_types=tuple(body.action_types),
+        max_per_installation=body.max_per_installation,
+    )
+
+
+def claim_body(request: ClaimRequest, wait_s: float) -> ClaimBody:
+    return ClaimBody(
+        worker_id=request.worker_id,
+        limit=request.limit,
+        wait_s=wait_s,
+        action_types=list(request.action_types),
+        max_per_installation=request.max_per_installation,
+    )
+
+
+def settlement(action_id: UUID, body: ResultBody) -> Settlement:
+    return Settlement(
+        action_id=action_id,
+        worker_id=body.worker_id,
+        outcome=body.outcome,
+        failure_code=body.failure_code,
+        failure_message=body.failure_message,
+        claim_token=body.claim_token,
+        retry_after_s=body.retry_after_s,
+        pause_installation_s=body.pause_installation_s,
+        comment_id=body.comment_id,
+    )
+
+
+def result_body(settlement: Settlement) -> ResultBody:
+    return ResultBody(
+        worker_id=settlement.worker_id,
+        outcome=settlement.outcome,
+        failure_code=settlement.failure_code,
+        failure_message=settlement.failure_message,
+        claim_token=settlement.claim_token,
+        retry_after_s=settlement.retry_after_s,
+        pause_installation_s=settlement.pause_installation_s,
+        comment_id=settlement.comment_id,
+    )
+
+
+def wire_action(action: Action) -> WireAction:
+    return WireAction(
+        id=action.id,
+        action_type=action.action_type,
+        installation_id=action.installation_id,
+        github_repo_id=action.repo_id,
+        repo_full_name=action.repo_full_name,
+        github_pr_number=action.pr_number,
+        challenge_id=action.challenge_id,
+        payload=CommentPayload(action.markdown, action.marker, action.reason.value),
+        attempts=action.attempts - 1,
+        created_at=action.created_at,
+        claim_token=action.claim_token,
+        lease_expires_at=action.run_at,
+        comment_id=action.comment_id,
+    )
+
+
+class _RawAnswer(Struct, gc=False):
+    """:class:`ClaimAnswer` before its actions are looked at."""
+
+    actions: list[Raw]
+
+
+_ANSWER = msgspec.json.Decoder(_RawAnswer)
+_ENVELOPE = msgspec.json.Decoder(Envelope[Raw])
+_PAYLOADS = {action_type: msgspec.json.Decoder(payload) for action_type, payload in PAYLOADS.items()}
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def claimed_actions(answer: bytes) -> list[ClaimedAction | MalformedAction]:
+    """The actions of a claim's answer, each read alone: one that this worker cannot read costs the others nothing.
+
+    Raises msgspec.MsgspecError for what is no such answer at all.
+    """
+    return [_claimed(raw) for raw in _ANSWER.decode(answer).actions]
+
+
+def _claimed(raw: Raw) -> ClaimedAction | MalformedAction:
+    try:
+        row = _ENVELOPE.decode(raw)
+        payload = _PAYLOADS[row.action_type].decode(row.payload)
+        _refuse_blank(comment_markdown=payload.comment_markdown, comment_marker=payload.comment_marker)
+    except ValidationError as exc:
+        return _malformed(raw, exc.message)
+    except _UNREADABLE as exc:
+        return _malformed(raw, str(exc))
+    return ClaimedAction(
+        id=row.id,
+        action_type=row.action_type,
+        installation_id=row.installation_id,
+        repo_id=row.github_repo_id,
+        repo_full_name=row.repo_full_name,
+        pr_number=row.github_pr_number,
+        challenge_id=row.challenge_id,
+        marker=payload.comment_marker,
+        markdown=payload.comment_markdown,
+        reason=payload.reason,
+        comment_id=row.comment_id,
+        attempts=row.attempts,
+        created_at=row.created_at,
+        claim_token=row.claim_token,
+        lease_expires_at=row.lease_expires_at,
+    )
+
+
+def _refuse_blank(**texts: str) -> None:
+    for name, text in texts.items():
+        if not text.strip():
+            raise ValidationError(f"payload.{name}: must not be empty")
+
+
+def _malformed(raw: Raw, why: str) -> MalformedAction:
+    """As much as can still be read of an action that as a whole cannot."""
+    try:
+        fields = _FIELDS.decode(raw)
+    except _UNREADABLE:
+        fields = {}
+    action_type = _field(fields, "action_type", str)
+    code = MALFORMED_ACTION
+    if action_type is not None and action_type not in PAYLOADS:
+        code, why = UNKNOWN_ACTION_TYPE, f"this worker knows no action type {action_type[:64]!r}"
+    return MalformedAction(
+        id=_field(fields, "id", UUID), claim_token=_field(fields, "claim_token", UUID), code=code, message=why
+    )
+
+
+def _field(fields: Mapping[str, Raw], name: str, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(fields[name], type=kind)
+    except (KeyError, *_UNREADABLE):
+        return None
