@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 
@@ -77,7 +78,7 @@ async def drive(host: str, port: int, requests: Iterable[bytes], *, connections:
     for _ in range(connections):
         future: asyncio.Future[None] = loop.create_future()
         done.append(future)
-        await loop.create_connection(lambda f=future: _Connection(queue, f, times, statuses), host, port)  # type: ignore[misc]
+        await loop.create_connection(partial(_Connection, queue, future, times, statuses), host, port)
     await asyncio.gather(*done)
     seconds = time.perf_counter() - started
     times.sort()

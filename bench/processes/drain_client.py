@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections import deque
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -115,7 +116,7 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     for number in range(claimers + connections):
-        await loop.create_connection(lambda n=number: Connection(drain, n < claimers), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(partial(Connection, drain, number < claimers), "127.0.0.1", port)
     async with asyncio.timeout(120):
         await drain.done
     seconds = time.perf_counter() - started

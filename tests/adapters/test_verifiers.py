@@ -44,7 +44,9 @@ def a_proof_of_work(once: SingleUse | None = None, secret: bytes = SECRET) -> Pr
 
 
 def solved(work: ProofOfWork, attempt: Attempt) -> str:
-    return solve(work.step(attempt).parameters["task"])  # type: ignore[arg-type]
+    task = work.step(attempt).parameters["task"]
+    assert isinstance(task, dict)
+    return solve(task)
 
 
 def test_every_kind_of_the_contract_is_registered_once() -> None:

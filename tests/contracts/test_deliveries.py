@@ -10,7 +10,7 @@ import pytest
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.events import IngestStatus, PullRequestEvent
-from centralbot.domain.gating import Reason
+from centralbot.domain.gating import Decision, GateFacts, Reason
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
 from centralbot.domain.policy import Exemption, Mode
 from centralbot.ports.deliveries import SignatureReplayed
@@ -92,11 +92,11 @@ async def test_a_decision_that_raises_takes_nothing(store: UnderTest) -> None:
     await store.connect()
     event = a_pull_request_event()
 
-    def broken(facts: object) -> object:
+    def broken(facts: GateFacts) -> Decision:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await store.store.deliveries.take_pull_request(event, broken, use=USE)  # type: ignore[arg-type]
+        await store.store.deliveries.take_pull_request(event, broken, use=USE)
     assert (await store.take(event, use=USE)).status == ACCEPTED
 
 

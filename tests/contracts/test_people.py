@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -204,7 +204,7 @@ async def test_a_github_that_fails_is_unavailable(people: People) -> None:
     people.user("mona")
     repo_id, tokens = people.repository("org/repo"), await signed_in(people)
     token, code = tokens.access_token, await a_code(people)
-    calls = [
+    calls: list[Callable[[], Awaitable[object]]] = [
         lambda: people.sign_in.exchange(code, code_verifier=VERIFIER, redirect_uri=CALLBACK),
         lambda: people.sign_in.refresh(tokens.refresh_token or ""),
         lambda: people.sign_in.revoke(token),
@@ -216,5 +216,5 @@ async def test_a_github_that_fails_is_unavailable(people: People) -> None:
     for call in calls:
         people.fail_next()
         with pytest.raises(Unavailable):
-            await call()  # type: ignore[no-untyped-call]
+            await call()
     assert people.user("mona") == await people.github.who(token)

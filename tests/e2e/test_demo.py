@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import httpx
@@ -36,10 +36,10 @@ def start(open_dir_factory: Callable[[], Path]) -> Callable[..., tuple[subproces
     return start
 
 
-def lines_until(stream: object, wanted: str) -> list[str]:
+def lines_until(stream: Iterable[str] | None, wanted: str) -> list[str]:
     """Read up to the line that holds ``wanted``."""
     lines: list[str] = []
-    for line in stream:  # type: ignore[attr-defined]
+    for line in stream or ():
         lines.append(line)
         if wanted in line:
             return lines

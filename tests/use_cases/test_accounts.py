@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from centralbot.domain.errors import Forbidden, Unauthenticated, Unavailable
+from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.policy import RepoConfig
 from centralbot.ports.people import RepoRole, UserTokens
@@ -45,7 +46,7 @@ class CountingPeople(MemoryPeople):
         self.asked.append("role")
         return await super().role(access_token, repo_id, full_name=full_name)
 
-    async def who(self, access_token: str) -> object:  # type: ignore[override]
+    async def who(self, access_token: str) -> Actor:
         self.asked.append("who")
         return await super().who(access_token)
 
@@ -61,7 +62,7 @@ class Place:
         tokens = (f"token-{number:060d}" for number in range(10**6))
         self.accounts = Accounts(
             sign_in=self.people,
-            people=self.people,  # type: ignore[arg-type]
+            people=self.people,
             sessions=store.sessions,
             single_use=store.single_use,
             seal=Plain(),
@@ -70,7 +71,7 @@ class Place:
             ids=ids,
             random_token=lambda: next(tokens),
         )
-        self.rights = Rights(self.accounts, self.people, self.clock)  # type: ignore[arg-type]
+        self.rights = Rights(self.accounts, self.people, self.clock)
         self.people.add_user("olga")
         self.people.add_repository(REPO, "org/repo", installation_id=1)
 

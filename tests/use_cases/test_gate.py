@@ -53,7 +53,7 @@ async def events(world: GateWorld, challenge: Challenge) -> list[tuple[str, str]
     return [(it.event, it.actor) for it in await world.under.store.challenges.history(challenge.id)]
 
 
-async def test_looking_decides_nothing(world: GateWorld) -> None:
+async def test_looking_decides_nothing(world: GateWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the link may look as often as they like, so a look takes no lock: no decision is begun for it."""
     await world.asked()
     challenge = await world.under.timed_out(43)
@@ -61,7 +61,7 @@ async def test_looking_decides_nothing(world: GateWorld) -> None:
     async def decide(challenge_id: UUID, *_: Any, **__: Any) -> Challenge:
         raise AssertionError(challenge_id)
 
-    world.under.store.challenges.decide = decide  # type: ignore[method-assign]
+    monkeypatch.setattr(world.under.store.challenges, "decide", decide)
     assert (await seen(world, challenge, None)).is_open
 
 
@@ -244,7 +244,9 @@ async def config_of(world: GateWorld, mode: Mode) -> Any:
 
 
 @pytest.mark.parametrize("change", ["cut", "other", "empty", "text", "padded", "unicode"])
-async def test_an_unknown_link_is_unknown_in_one_way(world: GateWorld, change: str) -> None:
+async def test_an_unknown_link_is_unknown_in_one_way(
+    world: GateWorld, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Forged, cut off or of another key: the same words, and one look into the store as for a link that is ours."""
     challenge = await world.asked("github-login")
     good = token(challenge)
@@ -264,7 +266,7 @@ async def test_an_unknown_link_is_unknown_in_one_way(world: GateWorld, change: s
         looks.append(challenge_id)
         return await get(challenge_id)
 
-    challenges.get = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(challenges, "get", counted)
     with pytest.raises(NotFound, match="no pull request"):
         await world.keeper.look(bad, caller())
     assert len(looks) == 1

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 from playwright.async_api import Page
 
@@ -37,7 +38,7 @@ FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:font
 """A machine without a desktop has no font of its own for system-ui; this one looks like most people's."""
 PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
 SETTINGS = {"CENTRALBOT_WRITE_INTERVAL_S": "0", "CENTRALBOT_DEFAULT_MODE": "enforce"}
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 ORGS, REPOSITORY = ("lantern-labs", "aurora-tools"), "aurora"
 AUTHOR, MAINTAINER = "nora-lind", "ines"
@@ -129,7 +130,7 @@ async def owner(stage: Stage) -> Page:
 
 async def photograph_pair(page: Page, path: Path) -> None:
     for scheme in SCHEMES:
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await page.screenshot(path=path.with_name(f"{path.name}{'-dark' if scheme == 'dark' else ''}.png"))
 
 
@@ -146,9 +147,9 @@ async def everything(stage: Stage, directory: Path) -> int:
                 print(f"{scene.name}: {exc}", file=sys.stderr)
                 continue
             for size, viewport in SIZES.items():
-                await page.set_viewport_size(viewport)  # type: ignore[arg-type]
+                await page.set_viewport_size(viewport)
                 for scheme in SCHEMES:
-                    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+                    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                     name = f"{side}-{scene.name}-{size}-{scheme}.png"
                     await page.screenshot(path=directory / name, full_page=True)
             await stage.world.github.clear_faults()

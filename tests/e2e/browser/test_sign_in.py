@@ -16,8 +16,9 @@ async def stopped_at_callback(stage: Stage, login: str) -> tuple[Page, str]:
     page = await stage.page(f"{stage.api}/api/v1/auth/github/start?return_to=/")
     action = await page.locator("form").get_attribute("action")
     github = stage.world.github.url
-    sent = {"form": {"login": login}, "headers": {"origin": github}, "max_redirects": 0}
-    answer = await page.request.post(f"{github}{action}", **sent)  # type: ignore[arg-type]
+    answer = await page.request.post(
+        f"{github}{action}", form={"login": login}, headers={"origin": github}, max_redirects=0
+    )
     return page, answer.headers["location"]
 
 

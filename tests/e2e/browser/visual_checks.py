@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 from tests.e2e.browser.tabs import DESKTOP, PHONE
@@ -28,9 +28,9 @@ async def flaws(page: Page, name: str) -> list[str]:
     if await _background(page) == light:
         found.append(f"{name}: dark looks like light")
     await page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await page.set_viewport_size(PHONE)
     too_wide = int(await page.evaluate(TOO_WIDE))
-    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    await page.set_viewport_size(DESKTOP)
     if too_wide > 0:
         found.append(f"{name}: {too_wide} pixels wider than a phone")
     return found

@@ -171,12 +171,14 @@ async def test_a_body_over_the_limit_is_refused(world: GateWorld) -> None:
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
-async def test_the_store_being_away_is_503_with_a_time_to_come_back(world: GateWorld) -> None:
+async def test_the_store_being_away_is_503_with_a_time_to_come_back(
+    world: GateWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Never a 2xx before the commit."""
     challenge = await world.asked("github-login")
 
     cookie = await world.cookie()
-    world.lose_the_store()
+    world.lose_the_store(monkeypatch)
     async with world.browser(cookie) as browser:
         for answer in (
             await browser.get(api(token(challenge))),

@@ -189,11 +189,13 @@ async def test_too_many_guesses_get_a_page_that_says_when_to_come_back(world: Ga
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_the_store_being_away_is_a_page_with_a_way_to_try_again(world: GateWorld) -> None:
+async def test_the_store_being_away_is_a_page_with_a_way_to_try_again(
+    world: GateWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """503 with Retry-After."""
     challenge = await world.asked()
 
-    world.lose_the_store()
+    world.lose_the_store(monkeypatch)
     async with world.browser() as browser:
         answer = await browser.get(link(challenge.id))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import altcha
 import httpx
+import pytest
 from cryptography.fernet import Fernet
 from litestar import Litestar
 
@@ -74,13 +75,13 @@ class GateWorld:
     async def status(self, challenge: Challenge) -> str:
         return (await self.under.store.challenges.get(challenge.id)).status.value
 
-    def lose_the_store(self) -> None:
+    def lose_the_store(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """From now on no challenge can be read."""
 
         async def get(challenge_id: UUID) -> Challenge:
             raise Unavailable("the store cannot answer", retry_after_s=3)
 
-        self.under.store.challenges.get = get  # type: ignore[method-assign]
+        monkeypatch.setattr(self.under.store.challenges, "get", get)
 
     async def cookie(self, user: Actor = AUTHOR) -> str:
         """The session cookie of somebody who has signed in."""

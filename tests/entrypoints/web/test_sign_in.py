@@ -139,7 +139,9 @@ async def test_a_wrong_code_is_refused_and_the_page_lets_one_try_again(world: Ga
         assert "return_to=/g/t" in answer.text
 
 
-async def test_what_github_refuses_again_and_again_is_not_passed_on(world: GateWorld) -> None:
+async def test_what_github_refuses_again_and_again_is_not_passed_on(
+    world: GateWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """GitHub would refuse everybody of ours at last; other addresses go on, and this one a minute later."""
     challenge = await world.asked()
     door, asked = f"/api/v1/gate/{token(challenge)}", []
@@ -149,7 +151,7 @@ async def test_what_github_refuses_again_and_again_is_not_passed_on(world: GateW
         asked.append(access_token)
         return await who(access_token)
 
-    world.people.who = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(world.people, "who", counted)
     async with world.browser() as browser, world.browser(address="203.0.113.8") as other:
         guesses = [
             (await browser.get(door, headers={"authorization": f"Bearer guess-{n}"})).status_code for n in range(150)
@@ -225,7 +227,9 @@ async def test_cookies_are_host_ones_where_the_public_url_is_https() -> None:
 async def test_signing_out_ends_the_session_and_its_token(world: GateWorld) -> None:
     """Everywhere: the cookie kept by somebody else is worth nothing afterwards."""
     cookie = await world.cookie()
-    token = (await world.guard.accounts.of_cookie(cookie)).access_token  # type: ignore[union-attr]
+    caller = await world.guard.accounts.of_cookie(cookie)
+    assert caller is not None
+    token = caller.access_token
     async with world.browser(cookie) as browser:
         assert (await browser.post(LOGOUT)).status_code == 204
     assert await world.guard.accounts.of_cookie(cookie) is None
