@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from typer.exceptions import TyperException
 
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError
-from centralbot.entrypoints.cli import maintenance, operations, outbox, processes, repositories
+from centralbot.entrypoints.cli import maintenance, missing_library, operations, outbox, processes, repositories
 from centralbot.entrypoints.cli.output import note
 
 WRONG_USAGE = 2
@@ -76,20 +75,18 @@ def _summarize(app: typer.Typer) -> None:
         command.short_help = " ".join(summary.split())
 
 
-def main() -> None:
-    """The console script."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open to the end
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+def run() -> int:
+    """Do what the command line says; the exit code. Raises ModuleNotFoundError for a library that is not installed."""
     try:
-        sys.exit(build()(prog_name="centralbot", standalone_mode=False) or 0)
+        return build()(prog_name="centralbot", standalone_mode=False) or 0
     except TyperException as exc:
-        sys.exit(_misused(exc))
+        return _misused(exc)
     except Exception as exc:
-        sys.exit(_explain(exc))
+        if missing_library(exc):
+            raise
+        return _explain(exc)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
 
 
 def _misused(exc: TyperException) -> int:
