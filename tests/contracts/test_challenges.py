@@ -15,7 +15,7 @@ from centralbot.domain.effects import NOTHING, Effects
 from centralbot.domain.errors import ChallengeNotPending, NotFound
 from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ALREADY_CLOSED, ActionReason, ActionStatus, ActionType, Outcome
-from centralbot.domain.policy import Exemption
+from centralbot.domain.rules import MAINTAINER
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.challenges import MAX_NOTES, Proof
 from tests.builders import AUTHOR, INSTALLATION, REPO, a_pull_request_event, an_installation_event
@@ -182,7 +182,7 @@ async def test_a_maintainer_exempts(store: UnderTest) -> None:
     after = await store.store.challenges.decide(
         challenge.id, lambda facts: verdicts.on_exempted(store.gate, facts, actor=ACTOR)
     )
-    assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, Exemption.MAINTAINER)
+    assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, MAINTAINER.code)
     assert [(e.event, e.actor) for e in await store.store.challenges.history(challenge.id)] == [
         ("challenge.created", "centralbot"),
         ("challenge.exempted", ACTOR),

@@ -12,7 +12,8 @@ from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.gating import Decision, GateFacts, Reason
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
-from centralbot.domain.policy import Exemption, Mode
+from centralbot.domain.policy import Mode
+from centralbot.domain.rules import MAINTAINER_REOPENED
 from centralbot.ports.deliveries import SignatureReplayed
 from tests.builders import (
     AUTHOR,
@@ -219,7 +220,7 @@ async def test_a_reopen_by_a_maintainer_exempts(store: UnderTest) -> None:
     outcome = await store.take(a_pull_request_event("reopened", seconds=5000, sender=MAINTAINER))
     assert outcome.challenge_id is not None
     challenge = await store.store.challenges.get(outcome.challenge_id)
-    assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, Exemption.MAINTAINER_REOPENED)
+    assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, MAINTAINER_REOPENED.code)
 
 
 async def test_an_active_challenge_counts_though_a_canceled_one_is_newer(store: UnderTest) -> None:

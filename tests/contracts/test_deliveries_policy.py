@@ -8,7 +8,8 @@ from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import Reason
 from centralbot.domain.outbox import ActionReason, ActionType
-from centralbot.domain.policy import Exemption, Mode
+from centralbot.domain.policy import Mode
+from centralbot.domain.rules import ASSOCIATION, BOT, GHOST, WHITELISTED
 from tests.builders import (
     AUTHOR,
     INSTALLATION,
@@ -61,7 +62,7 @@ class TestExemptions:
         outcome = await store.opened()
         assert outcome.challenge_id is not None
         challenge = await store.store.challenges.get(outcome.challenge_id)
-        assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, Exemption.WHITELISTED)
+        assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, WHITELISTED.code)
         assert [action.reason for action in await store.claim()] == [ActionReason.EXEMPT]
 
     async def test_a_whitelist_counts_in_its_repository_only(self, store: UnderTest) -> None:
@@ -73,14 +74,14 @@ class TestExemptions:
     @pytest.mark.parametrize(
         ("event", "why"),
         [
-            (a_pull_request_event(author=Actor(id=7, login="renovate[bot]")), Exemption.BOT),
-            (a_pull_request_event(author_type=UserType.BOT), Exemption.BOT),
-            (a_pull_request_event(author_association=AuthorAssociation.MEMBER), Exemption.ASSOCIATION),
-            (a_pull_request_event(author=Actor(id=10137, login="ghost")), Exemption.GHOST),
+            (a_pull_request_event(author=Actor(id=7, login="renovate[bot]")), BOT.code),
+            (a_pull_request_event(author_type=UserType.BOT), BOT.code),
+            (a_pull_request_event(author_association=AuthorAssociation.MEMBER), ASSOCIATION.code),
+            (a_pull_request_event(author=Actor(id=10137, login="ghost")), GHOST.code),
         ],
     )
     async def test_bots_members_and_ghosts_pass_without_noise(
-        self, store: UnderTest, event: PullRequestEvent, why: Exemption
+        self, store: UnderTest, event: PullRequestEvent, why: str
     ) -> None:
         """Fault 31: recorded, but nothing is said."""
         await store.connect()

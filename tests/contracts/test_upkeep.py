@@ -12,7 +12,8 @@ from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import Effects
 from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, NewAction, Outcome
-from centralbot.domain.policy import Exemption, Mode
+from centralbot.domain.policy import Mode
+from centralbot.domain.rules import WHITELISTED
 from centralbot.domain.verdicts import CLOSE_SPACING_S, ChallengeFacts
 from centralbot.ports.challenges import Retention
 from tests.builders import AUTHOR, INSTALLATION, REPO, WINDOW_S, a_config, a_pull_request_event, an_installation_event
@@ -67,7 +68,7 @@ async def test_the_whitelist_is_read_again_at_the_deadline(store: UnderTest) -> 
     await store.advance(WINDOW_S + 1)
     assert await store.sweep() == (0, 1)
     after = await store.store.challenges.get(challenge.id)
-    assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, Exemption.WHITELISTED)
+    assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, WHITELISTED.code)
     assert [action.reason for action in await store.claim()] == [ActionReason.EXEMPT]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from centralbot.domain import comments
 from centralbot.domain.challenge import CancelReason, Challenge
-from centralbot.domain.policy import Exemption
+from centralbot.domain.rules import EXEMPTIONS, WHITELISTED, Exemption
 from tests.builders import a_challenge, at, no_id
 
 URL = "https://bot.example/g/token"
@@ -20,7 +20,7 @@ TEXTS: dict[str, Callable[[Challenge], str]] = {
     "gate": lambda c: comments.gate(c, URL),
     "extended": lambda c: comments.extended(c, URL),
     "verified": comments.verified,
-    "exempt": lambda c: comments.exempt(c, Exemption.WHITELISTED),
+    "exempt": lambda c: comments.exempt(c, WHITELISTED),
     "timed_out": lambda c: comments.timed_out(c, URL),
     "reopened": comments.reopened,
 }
@@ -120,7 +120,7 @@ def test_every_cancellation_has_words(why: CancelReason) -> None:
     assert comments.canceled(why).startswith("### Check canceled\n\n")
 
 
-@pytest.mark.parametrize("why", Exemption)
+@pytest.mark.parametrize("why", EXEMPTIONS.values(), ids=EXEMPTIONS)
 def test_every_exemption_has_words(why: Exemption) -> None:
     """None is missing."""
     assert "`contrib`" in comments.exempt(a_challenge(), why)

@@ -13,7 +13,8 @@ from centralbot.domain.effects import NOTHING, CancelActions, Effects
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import DecisionContext, GateFacts, Reason, decide
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.policy import Exemption, Mode, RepoConfig
+from centralbot.domain.policy import Mode, RepoConfig
+from centralbot.domain.rules import ASSOCIATION, BOT, GHOST, LABELED, WHITELISTED
 from tests.builders import (
     AUTHOR,
     MAINTAINER,
@@ -128,21 +129,19 @@ def test_what_is_accepted_says_why(event: PullRequestEvent, facts: GateFacts, re
 @pytest.mark.parametrize(
     ("event", "whitelisted", "config", "why"),
     [
-        (E(author=Actor(id=10137, login="ghost")), True, a_config(), Exemption.GHOST),
-        (E(author_association=AuthorAssociation.MANNEQUIN), False, a_config(), Exemption.GHOST),
-        (E(author_type=UserType.BOT), True, a_config(), Exemption.BOT),
-        (E(author=Actor(id=5, login="x[bot]")), False, a_config(), Exemption.BOT),
-        (E(author_type=UserType.BOT), True, a_config(exempt_bots=False), Exemption.WHITELISTED),
-        (E(author_association=AuthorAssociation.OWNER), True, a_config(), Exemption.WHITELISTED),
-        (E(author_association=AuthorAssociation.OWNER), False, a_config(), Exemption.ASSOCIATION),
-        (E(author_association=AuthorAssociation.OWNER, labels=(LABEL,)), False, a_config(), Exemption.ASSOCIATION),
-        (E("reopened", sender=MAINTAINER, labels=(LABEL,)), False, a_config(), Exemption.LABELED),
-        (E(labels=(LABEL,)), True, a_config(), Exemption.WHITELISTED),
+        (E(author=Actor(id=10137, login="ghost")), True, a_config(), GHOST.code),
+        (E(author_association=AuthorAssociation.MANNEQUIN), False, a_config(), GHOST.code),
+        (E(author_type=UserType.BOT), True, a_config(), BOT.code),
+        (E(author=Actor(id=5, login="x[bot]")), False, a_config(), BOT.code),
+        (E(author_type=UserType.BOT), True, a_config(exempt_bots=False), WHITELISTED.code),
+        (E(author_association=AuthorAssociation.OWNER), True, a_config(), WHITELISTED.code),
+        (E(author_association=AuthorAssociation.OWNER), False, a_config(), ASSOCIATION.code),
+        (E(author_association=AuthorAssociation.OWNER, labels=(LABEL,)), False, a_config(), ASSOCIATION.code),
+        (E("reopened", sender=MAINTAINER, labels=(LABEL,)), False, a_config(), LABELED.code),
+        (E(labels=(LABEL,)), True, a_config(), WHITELISTED.code),
     ],
 )
-def test_the_first_exemption_counts(
-    event: PullRequestEvent, whitelisted: bool, config: RepoConfig, why: Exemption
-) -> None:
+def test_the_first_exemption_counts(event: PullRequestEvent, whitelisted: bool, config: RepoConfig, why: str) -> None:
     """Bot, whitelist, association: the contract's order."""
     decision = decide(GATE, event, gate_facts(whitelisted=whitelisted, config=config))
     assert decision.effects.created is not None
@@ -210,7 +209,7 @@ def test_a_label_on_a_pending_challenge_says_so_on_the_pull_request_and_who_in_t
     assert effects.changed is not None
     assert (effects.changed.challenge.status, effects.changed.challenge.reason) == (
         ChallengeStatus.EXEMPT,
-        Exemption.LABELED,
+        LABELED.code,
     )
     (comment,) = effects.actions
     assert comment.marker == f"centralbot:gate:{PENDING.id}"
@@ -259,4 +258,4 @@ def test_the_label_exempts_before_and_after(label: str, others: list[str]) -> No
     assert opened.effects.created is not None
     assert later.effects.changed is not None
     ends = [(one.status, one.reason) for one in (opened.effects.created, later.effects.changed.challenge)]
-    assert ends == [(ChallengeStatus.EXEMPT, Exemption.LABELED)] * 2
+    assert ends == [(ChallengeStatus.EXEMPT, LABELED.code)] * 2

@@ -185,7 +185,7 @@ def extended(challenge: Challenge, *, by_s: int, now: datetime) -> Challenge:
 DESCRIPTIONS: Mapping[ChallengeStatus, str] = {
     S.PENDING: "waiting for its author",
     S.VERIFIED: "its author passed",
-    S.EXEMPT: "its author need not pass",
+    S.EXEMPT: "its author is exempt",
     S.CANCELED: "it no longer matters",
     S.TIMED_OUT_CLOSED: "time ran out and the pull request was closed",
 }

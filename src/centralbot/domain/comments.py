@@ -10,7 +10,7 @@ import re
 from uuid import UUID
 
 from centralbot.domain.challenge import CancelReason, Challenge
-from centralbot.domain.policy import Exemption
+from centralbot.domain.rules import DRAFT, Exemption
 
 MAX_COMMENT_CHARS = 60_000
 """Below GitHub's own limit of 65,536 characters."""
@@ -89,25 +89,14 @@ def verified(challenge: Challenge) -> str:
     return f"### Verified\n\n{safe_login(challenge.author_login)} has passed the check. Nothing more to do; thank you!"
 
 
-_EXEMPT = {
-    Exemption.BOT: "is a bot that this repository lets through",
-    Exemption.GHOST: "is a deleted account",
-    Exemption.WHITELISTED: "is on this repository's whitelist",
-    Exemption.ASSOCIATION: "belongs to this repository",
-    Exemption.LABELED: "was let in by a maintainer, who labeled this pull request",
-    Exemption.MAINTAINER_REOPENED: "was let in by a maintainer, who reopened this pull request",
-    Exemption.MAINTAINER: "was let in by a maintainer",
-}
-
-
 def exempt(challenge: Challenge, why: Exemption) -> str:
-    return f"### No check needed\n\n{safe_login(challenge.author_login)} {_EXEMPT[why]}. Nothing to do."
+    return f"### No check needed\n\n{safe_login(challenge.author_login)} {why.words.comment}. Nothing to do."
 
 
 _CANCELED = {
-    CancelReason.DRAFTED: "This pull request is a draft now. The check starts anew when it is ready for review.",
-    CancelReason.MAINTAINER: "A maintainer has called the check off. Nothing to do.",
-    CancelReason.SWITCHED_OFF: "This repository asks nobody any more. Nothing to do.",
+    CancelReason.DRAFTED: DRAFT.words.comment,
+    CancelReason.MAINTAINER: "A maintainer has canceled the check. Nothing to do.",
+    CancelReason.SWITCHED_OFF: "This repository no longer requires verification. Nothing to do.",
 }
 
 

@@ -18,7 +18,17 @@ from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import ActionReason, ActionType, NewAction
-from centralbot.domain.policy import Exemption, Mode, RepoConfig, exemption, is_bot, is_exempt_label
+from centralbot.domain.policy import Mode, RepoConfig
+from centralbot.domain.rules import (
+    DRAFT,
+    RULES,
+    Rule,
+    Subject,
+    Verdict,
+    evaluate,
+    is_bot,
+    is_exempt_label,
+)
 
 RELEVANT_ACTIONS = frozenset(
     {"opened", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "closed", "labeled"}
@@ -105,12 +115,12 @@ def decide(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts) -> 
         return _cancel(gate, event, facts, config, CancelReason.PR_CLOSED, Reason.CLOSED)
     if _is_stale(event, facts):
         return _ignored(Reason.STALE)
-    if not config.draft_prs_gated:
+    subject = Subject.of_event(event, config=config, whitelisted=facts.whitelisted, now=facts.now)
+    if DRAFT.applies(subject):
         if event.action == "converted_to_draft":
             return _cancel(gate, event, facts, config, CancelReason.DRAFTED, Reason.DRAFTED)
-        if event.is_draft:
-            return _ignored(Reason.DRAFT_NOT_GATED)
-    return _gate(gate, event, facts, config)
+        return _ignored(Reason.DRAFT_NOT_GATED)
+    return _gate(gate, event, facts, config, evaluate(RULES, subject))
 
 
 def decide_found(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, *, mode: Mode) -> Decision:
@@ -126,7 +136,9 @@ def decide_found(gate: DecisionContext, event: PullRequestEvent, facts: GateFact
     return decide(gate, event, facts)
 
 
-def _gate(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig) -> Decision:
+def _gate(
+    gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, verdict: Verdict
+) -> Decision:
     current = facts.challenge
     if current is not None:
         if current.status is ChallengeStatus.VERIFIED:
@@ -138,9 +150,8 @@ def _gate(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, conf
             return _no_op(
                 Reason.ALREADY_TIMED_OUT, current, Effects(cancel_actions=CancelActions.of(current, "LABELED"))
             )
-    why = exemption(event, config, whitelisted=facts.whitelisted)
-    if why is not None:
-        return _exempt(gate, event, facts, config, why)
+    if verdict.exempt is not None:
+        return _exempt(gate, event, facts, config, verdict.exempt)
     if current is not None:
         if current.status is ChallengeStatus.PENDING:
             return _still_pending(event, current)
@@ -153,32 +164,39 @@ def _gate(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, conf
         actions = (gate_comment(gate, challenge),)
     else:  # nobody is told anything, so the clock of what would have happened starts here
         challenge = replace(challenge, deadline_at=facts.now + timedelta(seconds=challenge.window_s))
-    audit = _audit(gate, event, facts, config, "challenge.created", challenge.id, window_s=challenge.window_s)
+    audit = _audit(
+        gate, event, facts, config, "challenge.created", challenge.id, window_s=challenge.window_s, **_vetoes(verdict)
+    )
     effects = Effects(created=challenge, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.CHALLENGED, challenge_id=challenge.id, effects=effects)
 
 
+def _vetoes(verdict: Verdict) -> dict[str, str]:
+    """Why an exemption did not count, for the trace."""
+    told = {"vetoes": verdict.vetoes, "doubts": verdict.doubts}
+    return {name: ", ".join(veto.code for veto in vetoes) for name, vetoes in told.items() if vetoes}
+
+
 def _exempt(
-    gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: Exemption
+    gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: Rule
 ) -> Decision:
     current = facts.challenge
     actions: tuple[NewAction, ...] = ()
     if current is not None and current.status is ChallengeStatus.PENDING:
-        after = transition(current, ChallengeEvent.EXEMPT, reason=why, now=facts.now)
+        after = transition(current, ChallengeEvent.EXEMPT, reason=why.code, now=facts.now)
         if not current.is_shadow:  # the gate comment may be out already: it must not go on asking
             actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
         effects = Effects(
             changed=ChallengeChange(expected=current.status, challenge=after),
             cancel_actions=CancelActions.of(current, "CHALLENGE_EXEMPT"),
             actions=actions,
-            audit=(_audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.value, was="PENDING"),),
+            audit=(_audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.code, was="PENDING"),),
         )
     else:
-        after = made(event, config, challenge_id=gate.new_id(), now=facts.now, exempt=why)
-        # A whitelisted author is told that the list worked; bots and members pass without noise.
-        if config.comment_on_exempt and why is Exemption.WHITELISTED and not after.is_shadow:
+        after = made(event, config, challenge_id=gate.new_id(), now=facts.now, exempt=why.code)
+        if config.comment_on_exempt and why.is_announced and not after.is_shadow:
             actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
-        audit = _audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.value)
+        audit = _audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.code)
         effects = Effects(created=after, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.EXEMPT, challenge_id=after.id, effects=effects)
 
@@ -291,7 +309,7 @@ def _audit(
             "delivery_id": event.delivery_id,
             "mode": config.mode.value,
             "association": None if association is None else association.value,
-            "bot": is_bot(event),
+            "bot": is_bot(event.author, event.author_type) is True,
             "draft": event.is_draft,
             **({} if sender is None else {"sender": sender.login}),
             **detail,

@@ -1,4 +1,4 @@
-"""What a repository asks of its pull requests: its configuration, and who needs not pass."""
+"""What a repository asks of its pull requests: its configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 
-from centralbot.domain.events import GHOST_USER_ID, AuthorAssociation, PullRequestEvent, UserType
+from centralbot.domain.events import AuthorAssociation
 
 MIN_WINDOW_S = 1
 MAX_WINDOW_S = 30 * 86_400
@@ -81,43 +81,3 @@ def change(before: RepoConfig | None, after: RepoConfig) -> dict[str, str | int 
     if before is None:
         return {**now, "was_mode": None}
     return {**now, **{f"was_{name}": was for name, was in described(before).items() if was != now[name]}}
-
-
-class Exemption(StrEnum):
-    """Why an author need not pass the challenge."""
-
-    BOT = "BOT_AUTHOR"
-    GHOST = "GHOST_AUTHOR"
-    WHITELISTED = "WHITELISTED"
-    ASSOCIATION = "EXEMPT_ASSOCIATION"
-    LABELED = "EXEMPT_LABEL"
-    MAINTAINER_REOPENED = "MAINTAINER_REOPENED"
-    MAINTAINER = "MAINTAINER"
-
-
-def is_bot(event: PullRequestEvent) -> bool:
-    """A bot by GitHub's own word, or by the suffix that GitHub reserves for App accounts."""
-    return event.author_type is UserType.BOT or event.author.login.endswith("[bot]")
-
-
-def is_exempt_label(label: str | None, config: RepoConfig) -> bool:
-    """Whether this is the label that exempts; in any case, as GitHub compares labels."""
-    return bool(config.exempt_label) and label is not None and label.casefold() == config.exempt_label.casefold()
-
-
-def exemption(event: PullRequestEvent, config: RepoConfig, *, whitelisted: bool) -> Exemption | None:
-    """Say why the author of ``event`` is exempt under ``config``, or None. First reason in the contract's order."""
-    if event.author.id == GHOST_USER_ID or event.author_association is AuthorAssociation.MANNEQUIN:
-        return Exemption.GHOST  # nobody is there who could pass, so closing would be final
-    if config.exempt_bots and is_bot(event):
-        return Exemption.BOT
-    if whitelisted:
-        return Exemption.WHITELISTED
-    if event.author_association in config.exempt_associations:
-        return Exemption.ASSOCIATION
-    labels = (*event.labels, event.label) if event.action == "labeled" else event.labels
-    if any(is_exempt_label(label, config) for label in labels):
-        return Exemption.LABELED
-    if event.action == "reopened" and event.sender is not None and event.sender.id != event.author.id:
-        return Exemption.MAINTAINER_REOPENED
-    return None

@@ -6,24 +6,17 @@ are plain text; names in them come from outside, so whoever shows them escapes t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from centralbot.domain.challenge import CancelReason
 from centralbot.domain.comments import duration
 from centralbot.domain.effects import AuditEvent
-from centralbot.domain.policy import Exemption, Mode
+from centralbot.domain.policy import Mode
+from centralbot.domain.rules import DRAFT, EXEMPTIONS, RULES, Rule, Veto
+from centralbot.domain.rules.associations import AUTHORS
 
 Logins = Mapping[int, str]
 
-_AUTHORS = {
-    "FIRST_TIME_CONTRIBUTOR": "a first-time contributor",
-    "FIRST_TIMER": "somebody new to GitHub",
-    "CONTRIBUTOR": "an earlier contributor",
-    "COLLABORATOR": "a collaborator",
-    "MEMBER": "a member of the organization",
-    "OWNER": "the owner",
-    "NONE": "somebody new to the repository",
-}
 _STARTS = {
     "opened": "Opened by {author}",
     "reopened": "Reopened; written by {author}",
@@ -34,7 +27,6 @@ _STARTS = {
 _CANCELED = {
     CancelReason.PR_CLOSED: "the pull request was closed.",
     CancelReason.PR_MERGED: "the pull request was merged.",
-    CancelReason.DRAFTED: "the pull request became a draft, and drafts are not asked here.",
     CancelReason.UNINSTALLED: "the App was uninstalled.",
     CancelReason.REPOSITORY_REMOVED: "the repository was taken out of the App's installation.",
     CancelReason.SWITCHED_OFF: "the repository was switched off by the deadline.",
@@ -72,36 +64,30 @@ def _created(event: AuditEvent, by: str) -> str:
     if detail.get("renews"):
         return f"{by} had the failed comment tried again, so the check starts anew."
     association = detail.get("association")
-    author = _AUTHORS.get(str(association), "an author of whom GitHub does not say more")
+    author = AUTHORS.get(str(association), "an author of whom GitHub does not say more")
     start = _STARTS.get(str(detail.get("action")), "Seen; written by {author}").format(author=author)
-    reasons = ["a bot, and bots are not exempt here" if detail.get("bot") else "not a bot", "not on the whitelist"]
-    if association:
-        reasons.append("and such authors are not exempt")
+    reasons = ", ".join(_not_exempt(detail))
     window_s = detail.get("window_s")
     time = duration(window_s) if isinstance(window_s, int) else "the usual time"
     if detail.get("mode") == Mode.SHADOW:
-        return f"{start}: {', '.join(reasons)}, so there would be {time} to pass (shadow mode: nobody is told)."
-    return f"{start}: {', '.join(reasons)}, so {time} to pass."
+        return f"{start}: {reasons}, so there would be {time} to pass (shadow mode: nobody is told)."
+    return f"{start}: {reasons}, so {time} to pass."
+
+
+def _not_exempt(detail: Mapping[str, str | int | bool | None]) -> Iterator[str]:
+    """Why no exemption applied, as far as that is worth telling."""
+    struck, doubted = (str(detail.get(name) or "").split(", ") for name in ("vetoes", "doubts"))
+    vetoes = [rule for rule in RULES if isinstance(rule, Veto)]
+    vetoed = frozenset[str]().union(*(veto.over for veto in vetoes if veto.code in (*struck, *doubted)))
+    for rule in RULES:
+        if isinstance(rule, Rule) and rule.code not in vetoed and (clause := rule.unmet(detail)):
+            yield clause
+    yield from (veto.told(detail) for veto in vetoes if veto.code in struck)
 
 
 def _exempted(event: AuditEvent, by: str) -> str:
-    detail = event.detail
-    match detail.get("why"):
-        case Exemption.BOT:
-            why = "the author is a bot"
-        case Exemption.GHOST:
-            why = "the author's account is deleted"
-        case Exemption.WHITELISTED:
-            why = "the author is whitelisted" + ("" if detail.get("action") else " by now, at the deadline")
-        case Exemption.ASSOCIATION:
-            why = f"the author is {_AUTHORS.get(str(detail.get('association')), 'one of those who are let through')}"
-        case Exemption.LABELED:
-            why = f"{by} labeled it" if detail.get("action") == "labeled" else "it has the exempting label"
-        case Exemption.MAINTAINER_REOPENED:
-            why = f"{by} reopened it, who is not its author"
-        case _:
-            why = f"{by} let it in"
-    return f"Exempt: {why}."
+    why = EXEMPTIONS.get(str(event.detail.get("why")))
+    return f"Exempt: {why.words.trace(event.detail, by)}." if why else f"Exempt, as {by} decided."
 
 
 def _verified(event: AuditEvent, by: str) -> str:
@@ -125,9 +111,11 @@ def _timed_out(event: AuditEvent, _: str) -> str:
 def _canceled(event: AuditEvent, by: str) -> str:
     why = event.detail.get("why")
     if why == CancelReason.MAINTAINER:
-        return f"Called off by {by}."
+        return f"Canceled by {by}."
+    if why == DRAFT.code:
+        return f"Canceled: {DRAFT.words.trace(event.detail, by)}."
     reason = next((text for known, text in _CANCELED.items() if known == why), "it no longer applies.")
-    return f"Called off: {reason}"
+    return f"Canceled: {reason}"
 
 
 def _extended(event: AuditEvent, by: str) -> str:

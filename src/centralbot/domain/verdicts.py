@@ -16,7 +16,7 @@ from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions
 from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.gating import DecisionContext, gate_comment
 from centralbot.domain.outbox import Action, ActionReason, ActionType, NewAction
-from centralbot.domain.policy import Exemption
+from centralbot.domain.rules import MAINTAINER, WHITELISTED
 
 CLOSE_SPACING_S = 5.0
 """Seconds between two closes in one repository when many come due at once (a sweeper that was down for a week)."""
@@ -65,8 +65,8 @@ def on_deadline(gate: DecisionContext, facts: ChallengeFacts, *, position: int =
     """
     challenge, now = facts.challenge, facts.now
     if facts.whitelisted:
-        after = transition(challenge, ChallengeEvent.EXEMPT, reason=Exemption.WHITELISTED, now=now)
-        text = comments.exempt(after, Exemption.WHITELISTED)
+        after = transition(challenge, ChallengeEvent.EXEMPT, reason=WHITELISTED.code, now=now)
+        text = comments.exempt(after, WHITELISTED)
         return _changed(
             gate, challenge, after, now, actions=_say(gate, after, text, ActionReason.EXEMPT), cancel="CHALLENGE_EXEMPT"
         )
@@ -115,8 +115,8 @@ def on_verified(gate: DecisionContext, facts: ChallengeFacts, *, actor: str) -> 
 
 def on_exempted(gate: DecisionContext, facts: ChallengeFacts, *, actor: str) -> Effects:
     """A maintainer lets the author in. Raises ChallengeNotPending unless the challenge is pending."""
-    after = transition(facts.challenge, ChallengeEvent.EXEMPT, reason=Exemption.MAINTAINER, now=facts.now)
-    text = comments.exempt(after, Exemption.MAINTAINER)
+    after = transition(facts.challenge, ChallengeEvent.EXEMPT, reason=MAINTAINER.code, now=facts.now)
+    text = comments.exempt(after, MAINTAINER)
     actions = _say(gate, after, text, ActionReason.EXEMPT)
     return _changed(gate, facts.challenge, after, facts.now, actions=actions, cancel="CHALLENGE_EXEMPT", actor=actor)
 

@@ -11,7 +11,8 @@ from litestar import Response
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.errors import Unauthenticated, ValidationError
 from centralbot.domain.events import AuthorAssociation
-from centralbot.domain.policy import Exemption, Mode
+from centralbot.domain.policy import Mode
+from centralbot.domain.rules import DRAFT, EXEMPTIONS
 from centralbot.domain.trace import sentence, who
 from centralbot.entrypoints.web.errors import remember
 from centralbot.entrypoints.web.guard import AnyRequest, Guard
@@ -115,7 +116,7 @@ ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
     AuthorAssociation.CONTRIBUTOR: ("Contributor", "has had a commit merged here before"),
     AuthorAssociation.FIRST_TIME_CONTRIBUTOR: ("First-time contributor", "has never had a commit merged here"),
     AuthorAssociation.FIRST_TIMER: ("First-timer", "has never had a commit merged anywhere on GitHub"),
-    AuthorAssociation.MANNEQUIN: ("Mannequin", "stands in for somebody without an account; is let through always"),
+    AuthorAssociation.MANNEQUIN: ("Mannequin", "stands in for somebody without an account; is always exempt"),
     AuthorAssociation.NONE: ("None", "has nothing to do with the repository yet"),
 }
 
@@ -128,35 +129,24 @@ UNITS: Mapping[str, int] = {"minutes": 60, "hours": 3_600, "days": 86_400, "seco
 
 FLASHES: Mapping[str, Flash] = {
     "saved": Flash("ok", "Saved. New pull requests follow it; checks under way keep what they began with."),
-    "added": Flash("ok", "Added. They are let through from now on."),
+    "added": Flash("ok", "Added. They are exempt from now on."),
     "removed": Flash("ok", "Removed. Their next pull request is checked like anybody's."),
-    "gone": Flash("bad", "That account was not on the whitelist any more; nothing was changed."),
-    "exempt": Flash("ok", "The author is let in. The comment on the pull request will say so in a moment."),
+    "gone": Flash("bad", "That account was no longer on the whitelist; nothing was changed."),
+    "exempt": Flash("ok", "The author is exempt now. The comment on the pull request will say so in a moment."),
     "extend": Flash("ok", "The author has more time. The comment on the pull request will say so in a moment."),
-    "cancel": Flash("ok", "The check is called off. The comment on the pull request will say so in a moment."),
+    "cancel": Flash("ok", "The check is canceled. The comment on the pull request will say so in a moment."),
 }
 """What ``?done=`` may say: nothing else of an address is ever shown as a message."""
-
-
-_EXEMPT: Mapping[str, str] = {
-    Exemption.BOT: "The author is a bot, and bots are let through",
-    Exemption.GHOST: "The author's account is deleted",
-    Exemption.WHITELISTED: "The author is on the whitelist",
-    Exemption.ASSOCIATION: "The author belongs to this repository",
-    Exemption.MAINTAINER_REOPENED: "A maintainer reopened the pull request",
-    Exemption.MAINTAINER: "A maintainer let the author in",
-    Exemption.LABELED: "The pull request has the exempting label",
-}
 
 
 _CANCELED: Mapping[str, str] = {
     CancelReason.PR_CLOSED: "The pull request was closed by somebody",
     CancelReason.PR_MERGED: "The pull request was merged",
-    CancelReason.DRAFTED: "The pull request became a draft",
+    CancelReason.DRAFTED: DRAFT.words.owner,
     CancelReason.UNINSTALLED: "The App was uninstalled",
     CancelReason.REPOSITORY_REMOVED: "The repository left the installation",
     CancelReason.NOTICE_FAILED: "Its comment could not be posted, so nobody may be closed for it",
-    CancelReason.MAINTAINER: "A maintainer called the check off",
+    CancelReason.MAINTAINER: "A maintainer canceled the check",
     CancelReason.SWITCHED_OFF: "The repository was switched off by the deadline",
 }
 
@@ -178,7 +168,8 @@ def outcome(challenge: Challenge) -> str:
         case S.VERIFIED:
             return "Passed after the close" if challenge.reason == "LATE" else "Passed in time"
         case S.EXEMPT:
-            return _EXEMPT.get(str(challenge.reason), "The author need not pass")
+            why = EXEMPTIONS.get(challenge.reason or "")
+            return why.words.owner if why else "The author is exempt"
         case S.CANCELED:
             return _CANCELED.get(str(challenge.reason), "It no longer matters")
         case S.TIMED_OUT_CLOSED if challenge.is_shadow:
