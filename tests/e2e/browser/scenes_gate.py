@@ -193,13 +193,13 @@ async def canceled_by_close(stage: Stage) -> Page:
     return await canceled(stage, "close_pull_request")
 
 
-@scene("canceled-by-maintainer", "This check is over", "A maintainer called the check off.")
+@scene("canceled-by-maintainer", "This check is over", "A maintainer canceled the check.")
 async def canceled_by_maintainer(stage: Stage) -> Page:
     installed = await stage.repository()
     number, link = await stage.asked(installed)
     challenge = await stage.world.challenge(installed.repo_id, number)
     page = await stage.page(f"{stage.api}/challenges/{challenge.id}?confirm=cancel", OWNER)
-    await page.get_by_role("button", name="Call it off").click()
+    await page.get_by_role("button", name="Cancel check").click()
     await page.goto(link)
     return page
 

@@ -84,7 +84,7 @@ def of_checked(path: str) -> Arrive:
 
 
 overview = scene("overview", OWN, "The last seven days", "verified", "by mona", "Passed in time")(of_checked(""))
-settings = scene("settings", OWN, "Time to pass", "Who need not pass", "Save settings")(of_checked("/settings"))
+settings = scene("settings", OWN, "Time to pass", "Exempt authors", "Save settings")(of_checked("/settings"))
 whitelist = scene("whitelist", OWN, "Nobody yet.", "GitHub logins")(of_checked("/whitelist"))
 audit = scene("audit", OWN, "What happened here, and who did it")(of_checked("/audit"))
 
@@ -163,7 +163,7 @@ def of_check(query: str = "") -> Arrive:
 check = scene("check", OWN, "What happened, and why", "Your word wins", "dot")(of_check())
 exempting = scene("check-exempt", OWN, "Let dot in?", "Let them in")(of_check("?confirm=exempt"))
 extending = scene("check-extend", OWN, "How much more time?", "Give more time")(of_check("?confirm=extend"))
-canceling = scene("check-cancel", OWN, "Call this check off?", "Call it off")(of_check("?confirm=cancel"))
+canceling = scene("check-cancel", OWN, "Cancel this check?", "Cancel check")(of_check("?confirm=cancel"))
 
 
 @scene("check-extend-refused", OWN, "Give a whole number: at least a minute")

@@ -115,10 +115,10 @@ def set_repo(
     ] = None,
     comment_on_exempt: Annotated[
         bool | None,
-        typer.Option("--comment-on-exempt/--no-comment-on-exempt", help="Say in a comment why somebody need not pass."),
+        typer.Option("--comment-on-exempt/--no-comment-on-exempt", help="Say in a comment why somebody is exempt."),
     ] = None,
     exempt_label: Annotated[
-        str | None, typer.Option(help="Pull requests with this label need not pass; '' for none.")
+        str | None, typer.Option(help="Pull requests with this label are exempt; '' for none.")
     ] = None,
     rules_file: Annotated[
         Path | None,
