@@ -11,10 +11,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from centralbot.adapters.backend_http.client import WINDOW_S, BackendClient, BackendTime
+from centralbot.adapters.backend_http.schemas.events import (
+    PullRequestRequest,
+    pull_request_event,
+    pull_request_request,
+)
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
 from centralbot.domain.events import AccountType, AuthorAssociation, IngestStatus, RepositorySelection, UserType
@@ -150,6 +156,14 @@ async def test_labels_arrive(backend: Backend) -> None:
     for outcome in (opened, labeled):
         assert outcome.challenge_id is not None
         assert (await backend.store.challenges.get(outcome.challenge_id)).reason == "EXEMPT_LABEL"
+
+
+@pytest.mark.parametrize("labels", [None, (), ("bug", "b c")])
+def test_labels_that_are_unknown_are_not_none_at_all(labels: tuple[str, ...] | None) -> None:
+    """The wire keeps them apart."""
+    event = a_pull_request_event(labels=labels)
+    body = msgspec.json.decode(msgspec.json.encode(pull_request_request(event)), type=PullRequestRequest)
+    assert pull_request_event(body) == event
 
 
 async def test_a_complete_list_drops_what_it_does_not_name(backend: Backend) -> None:

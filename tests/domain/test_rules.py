@@ -205,7 +205,9 @@ def test_an_event_tells_its_facts() -> None:
     assert subject.facts == Facts(
         labels=("bug",), is_draft=True, merged=False, head_sha=SHA, pull_request_updated_at=event.updated_at
     )
-    assert Subject.of_event(replace(event, labels=()), config=a_config(), whitelisted=True, now=T0).facts.labels is None
+    assert (
+        Subject.of_event(replace(event, labels=None), config=a_config(), whitelisted=True, now=T0).facts.labels is None
+    )
 
 
 def test_a_challenge_does_not_tell_what_is_not_stored() -> None:

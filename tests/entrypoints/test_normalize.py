@@ -196,14 +196,14 @@ def test_a_label_without_a_usable_name_is_ignored(label: dict[str, Any] | None) 
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        (None, ()),
+        (None, None),
         ([], ()),
         ([{"name": "a"}, {"name": None}, {"name": "b c"}], ("a", "b c")),
         ([{"name": str(i)} for i in range(2000)], tuple(map(str, range(1000)))),
     ],
 )
-def test_labels_are_their_names(labels: list[dict[str, Any]] | None, expected: tuple[str, ...]) -> None:
-    """As many as the backend takes."""
+def test_labels_are_their_names(labels: list[dict[str, Any]] | None, expected: tuple[str, ...] | None) -> None:
+    """As many as the backend takes; none at all is unknown."""
     content = payload("pull_request.opened")
     content["pull_request"]["labels"] = labels
     assert read("pull_request", content) == pull_request("opened", labels=expected)

@@ -78,7 +78,8 @@ class RepositoryRef:
 class PullRequestEvent:
     """One delivery about one pull request. ``updated_at`` is the PR's own clock, the best order that GitHub gives.
 
-    ``labels`` are the names of those that it has, ``label`` the one that ``labeled`` is about.
+    ``labels`` are the names of those that it has, ``label`` the one that ``labeled`` is about. None is unknown: what a
+    client leaves out is never "no".
     """
 
     delivery_id: str
@@ -97,7 +98,7 @@ class PullRequestEvent:
     merged: bool | None = None
     updated_at: datetime | None = None
     sender: Actor | None = None
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
     label: str | None = None
 
     @property

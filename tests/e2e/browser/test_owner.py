@@ -133,14 +133,14 @@ async def test_whom_the_owner_lets_in_need_not_pass(stage: Stage) -> None:
     number, _, page = await waiting(stage, installed)
     await page.get_by_role("link", name="Let them in").click()
     await page.get_by_role("button", name="Let them in").click()
-    await expect(page.get_by_role("status")).to_contain_text("The author is let in.")
+    await expect(page.get_by_role("status")).to_contain_text("The author is exempt now.")
     await stage.world.shows(installed.repository, number, "open: no check needed")
     await page.goto(f"{stage.api}/repos/{installed.repo_id}/audit")
     row = page.get_by_role("row").filter(has_text=f"#{number}").filter(has_text=OWNER)
     await expect(row.first).to_be_visible()
 
 
-async def test_a_check_that_the_owner_calls_off_asks_for_nothing_more(stage: Stage) -> None:
+async def test_a_check_that_the_owner_cancels_asks_for_nothing_more(stage: Stage) -> None:
     """GitHub shows it; the same again, from a page that was left open, is too late and changes nothing."""
     installed = await stage.repository()
     number, challenge, page = await waiting(stage, installed)

@@ -34,7 +34,7 @@ class Subject:
     def of_event(cls, event: PullRequestEvent, *, config: RepoConfig, whitelisted: bool, now: datetime) -> Subject:
         """The subject of an event, with the facts that it tells."""
         facts = Facts(
-            labels=event.labels or None,  # a client that does not know of labels sends none
+            labels=event.labels,
             is_draft=event.is_draft,
             merged=event.merged,
             head_sha=event.head_sha,

@@ -124,7 +124,7 @@ def _word(words: type[Word], text: str) -> Word | None:
 
 CHALLENGE = "/challenges/{challenge_id:str}"
 WORDS = ("exempt", "extend", "cancel")
-TOO_LATE = Flash("bad", "It was too late for that: the check is not waiting any more. Nothing was changed.")
+TOO_LATE = Flash("bad", "It was too late for that: the check is no longer waiting. Nothing was changed.")
 
 
 def challenge_pages(frame: Frame) -> list[Any]:

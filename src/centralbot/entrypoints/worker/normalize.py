@@ -165,9 +165,11 @@ def _refs(repositories: list[shapes.Repository] | None) -> tuple[RepositoryRef, 
     return tuple(_ref(repository) for repository in repositories or ())
 
 
-def _labels(labels: list[shapes.Label] | None) -> tuple[str, ...]:
+def _labels(labels: list[shapes.Label] | None) -> tuple[str, ...] | None:
     """Names as the backend takes them; GitHub's own limits are 100 labels of 50 characters."""
-    names = (label.name for label in (labels or ())[:MAX_LABELS])
+    if labels is None:
+        return None
+    names = (label.name for label in labels[:MAX_LABELS])
     return tuple(name for name in names if name is not None and 0 < len(name) <= MAX_LABEL_NAME)
 
 

@@ -134,7 +134,7 @@ class VerificationService:
         if challenge.status is ChallengeStatus.VERIFIED:
             return challenge
         if challenge.status not in OPEN:
-            raise ChallengeNotPending(f"this check is {challenge.status}: nothing is asked of you any more")
+            raise ChallengeNotPending(f"this check is {challenge.status}: nothing more is asked of you")
         if (
             challenge.status is ChallengeStatus.TIMED_OUT_CLOSED
             and (await self._challenges.facts(challenge.id)).superseded

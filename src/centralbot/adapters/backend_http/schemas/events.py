@@ -141,7 +141,7 @@ def pull_request_event(body: PullRequestRequest) -> PullRequestEvent:
         merged=pull.merged,
         updated_at=None if updated_at is None else _utc(updated_at, "pull_request.updated_at"),
         sender=None if sender is None else Actor(id=sender.id, login=sender.login),
-        labels=tuple(pull.labels or ()),
+        labels=None if pull.labels is None else tuple(pull.labels),
         label=body.label,
     )
 
@@ -164,7 +164,7 @@ def pull_request_request(event: PullRequestEvent) -> PullRequestRequest:
             author_association=event.author_association,
             merged=event.merged,
             updated_at=event.updated_at,
-            labels=list(event.labels) or None,
+            labels=None if event.labels is None else list(event.labels),
         ),
         sender=None if sender is None else WireSender(sender.id, sender.login),
         label=event.label,
