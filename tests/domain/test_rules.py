@@ -296,6 +296,14 @@ def test_a_veto_leaves_other_rules_alone() -> None:
     assert verdict.exempt is listed[2]
 
 
+@pytest.mark.parametrize(("answer", "where"), [(True, "vetoes"), (None, "doubts")])
+def test_a_veto_over_several_rules_is_told_once(answer: bool | None, where: str) -> None:
+    """However many it turned off."""
+    veto = a_veto(answer, "ONE", "OTHER")
+    verdict = evaluate((a_rule(True, "ONE"), a_rule(True, "OTHER"), veto), a_subject())
+    assert getattr(verdict, where) == (veto,)
+
+
 def test_a_fact_that_is_known_is_not_missing() -> None:
     """A rule may be unknown for want of another."""
     rule = a_rule(None, needs=AGE | PERM)

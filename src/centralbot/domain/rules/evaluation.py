@@ -33,7 +33,7 @@ def evaluate(rules: Iterable[Rule | Veto], subject: Subject) -> Verdict:
     answers = [(veto, veto.applies(subject)) for veto in asked if isinstance(veto, Veto)]
     vetoes: list[Veto] = []
     doubts: list[Veto] = []
-    missing: set[Fact] = set()
+    undecided: list[Rule | Veto] = []
     for rule in asked:
         if isinstance(rule, Veto) or (applies := rule.applies(subject)) is False:
             continue
@@ -44,6 +44,10 @@ def evaluate(rules: Iterable[Rule | Veto], subject: Subject) -> Verdict:
         vetoes += against
         doubts += unsure
         if not against:
-            needs = frozenset().union(*(veto.needs for veto in unsure), rule.needs if applies is None else ())
-            missing |= subject.facts.unknown(needs)
-    return Verdict(exempt=None, missing=frozenset(missing), vetoes=tuple(vetoes), doubts=tuple(doubts))
+            undecided += unsure if applies else (*unsure, rule)
+    missing = subject.facts.unknown(fact for rule in undecided for fact in rule.needs)
+    return Verdict(exempt=None, missing=missing, vetoes=_once(vetoes), doubts=_once(doubts))
+
+
+def _once(vetoes: Iterable[Veto]) -> tuple[Veto, ...]:
+    return tuple(dict.fromkeys(vetoes))
