@@ -30,6 +30,8 @@ from centralbot.domain.rules import (
     Subject,
     Veto,
     evaluate,
+    recorded,
+    unmet,
 )
 from centralbot.domain.rules.rule import NO_FACTS, Gate, Words, always, unsaid
 from centralbot.entrypoints.web.gate import why_exempt
@@ -302,6 +304,21 @@ def test_a_veto_over_several_rules_is_told_once(answer: bool | None, where: str)
     veto = a_veto(answer, "ONE", "OTHER")
     verdict = evaluate((a_rule(True, "ONE"), a_rule(True, "OTHER"), veto), a_subject())
     assert getattr(verdict, where) == (veto,)
+
+
+@pytest.mark.parametrize(
+    ("answer", "clauses"),
+    [
+        (False, ["not a bot", "not on the whitelist", "and such authors are not exempt"]),
+        (None, ["not a bot", "not on the whitelist"]),
+        (True, ["not a bot", "not on the whitelist", "vetoed"]),
+    ],
+)
+def test_a_veto_is_told_in_place_of_what_it_turned_off(answer: bool | None, clauses: list[str]) -> None:
+    """In doubt, neither is."""
+    listed = (*RULES, a_veto(answer, ASSOCIATION.code))
+    verdict = evaluate(listed, a_subject(author_association=AuthorAssociation.MEMBER))
+    assert list(unmet(listed, {"association": "MEMBER", **recorded(verdict)})) == clauses
 
 
 def test_a_fact_that_is_known_is_not_missing() -> None:

@@ -28,6 +28,7 @@ from centralbot.domain.rules import (
     evaluate,
     is_bot,
     is_exempt_label,
+    recorded,
 )
 
 RELEVANT_ACTIONS = frozenset(
@@ -165,16 +166,10 @@ def _gate(
     else:  # nobody is told anything, so the clock of what would have happened starts here
         challenge = replace(challenge, deadline_at=facts.now + timedelta(seconds=challenge.window_s))
     audit = _audit(
-        gate, event, facts, config, "challenge.created", challenge.id, window_s=challenge.window_s, **_vetoes(verdict)
+        gate, event, facts, config, "challenge.created", challenge.id, window_s=challenge.window_s, **recorded(verdict)
     )
     effects = Effects(created=challenge, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.CHALLENGED, challenge_id=challenge.id, effects=effects)
-
-
-def _vetoes(verdict: Verdict) -> dict[str, str]:
-    """Why an exemption did not count, for the trace."""
-    told = {"vetoes": verdict.vetoes, "doubts": verdict.doubts}
-    return {name: ", ".join(veto.code for veto in vetoes) for name, vetoes in told.items() if vetoes}
 
 
 def _exempt(

@@ -6,13 +6,13 @@ are plain text; names in them come from outside, so whoever shows them escapes t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from centralbot.domain.challenge import CancelReason
 from centralbot.domain.comments import duration
 from centralbot.domain.effects import AuditEvent
 from centralbot.domain.policy import Mode
-from centralbot.domain.rules import DRAFT, EXEMPTIONS, RULES, Rule, Veto
+from centralbot.domain.rules import DRAFT, EXEMPTIONS, RULES, unmet
 from centralbot.domain.rules.associations import AUTHORS
 
 Logins = Mapping[int, str]
@@ -66,23 +66,13 @@ def _created(event: AuditEvent, by: str) -> str:
     association = detail.get("association")
     author = AUTHORS.get(str(association), "an author of whom GitHub does not say more")
     start = _STARTS.get(str(detail.get("action")), "Seen; written by {author}").format(author=author)
-    reasons = ", ".join(_not_exempt(detail))
+    if reasons := ", ".join(unmet(RULES, detail)):
+        start += f": {reasons}"
     window_s = detail.get("window_s")
     time = duration(window_s) if isinstance(window_s, int) else "the usual time"
     if detail.get("mode") == Mode.SHADOW:
-        return f"{start}: {reasons}, so there would be {time} to pass (shadow mode: nobody is told)."
-    return f"{start}: {reasons}, so {time} to pass."
-
-
-def _not_exempt(detail: Mapping[str, str | int | bool | None]) -> Iterator[str]:
-    """Why no exemption applied, as far as that is worth telling."""
-    struck, doubted = (str(detail.get(name) or "").split(", ") for name in ("vetoes", "doubts"))
-    vetoes = [rule for rule in RULES if isinstance(rule, Veto)]
-    vetoed = frozenset[str]().union(*(veto.over for veto in vetoes if veto.code in (*struck, *doubted)))
-    for rule in RULES:
-        if isinstance(rule, Rule) and rule.code not in vetoed and (clause := rule.unmet(detail)):
-            yield clause
-    yield from (veto.told(detail) for veto in vetoes if veto.code in struck)
+        return f"{start}, so there would be {time} to pass (shadow mode: nobody is told)."
+    return f"{start}, so {time} to pass."
 
 
 def _exempted(event: AuditEvent, by: str) -> str:

@@ -8,6 +8,7 @@ from centralbot.domain.rules.associations import ASSOCIATION
 from centralbot.domain.rules.bots import BOT, is_bot
 from centralbot.domain.rules.drafts import DRAFT
 from centralbot.domain.rules.evaluation import Verdict, evaluate
+from centralbot.domain.rules.explanation import recorded, unmet
 from centralbot.domain.rules.ghosts import GHOST
 from centralbot.domain.rules.labels import LABELED, is_exempt_label
 from centralbot.domain.rules.maintainers import MAINTAINER
@@ -67,4 +68,6 @@ __all__ = [
     "exemptions",
     "is_bot",
     "is_exempt_label",
+    "recorded",
+    "unmet",
 ]
