@@ -14,10 +14,10 @@ from tests.doubles.memory.store import MemoryStore
 from tests.doubles.memory.worker_side import MemoryActionSource, MemoryEventSink
 
 from centralbot.domain import verdicts
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent, RepositoryRef
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import Outcome, Settlement
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.ports.outbox import ClaimRequest, OutboxRules
 
 REPOSITORY = RepositoryRef(id=999, full_name="octo-org/octo-repo")

@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import Mode, RepoConfig, VerificationKind
 from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent, RepositoryRef
 from centralbot.domain.gating import DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome, Settlement
-from centralbot.domain.policy import Mode, RepoConfig, VerificationKind
 
 T0 = datetime(2026, 2, 16, 12, 0, tzinfo=UTC)
 INSTALLATION = 123

@@ -9,8 +9,8 @@ import psycopg
 
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemIds
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.policy import RepoConfig
 from centralbot.ports.clock import Ids
 from tests.contracts.driver import RULES, UnderTest
 from tests.doubles.memory.clock import ManualClock, SequentialIds

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from centralbot.domain import gating, installation, verdicts
 from centralbot.domain.challenge import Challenge
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
-from centralbot.domain.policy import RepoConfig
 from centralbot.ports.admin import Actions, Health, Repositories, ServiceKeys, Whitelist
 from centralbot.ports.challenges import Challenges, Reports, Upkeep
 from centralbot.ports.deliveries import Deliveries

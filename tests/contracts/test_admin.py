@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.config import Mode, VerificationKind
 from centralbot.domain.errors import ChallengeNotPending, IllegalTransition, NotFound, ValidationError
 from centralbot.domain.events import Actor, AuthorAssociation
 from centralbot.domain.gating import Reason
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus, Outcome
-from centralbot.domain.policy import Mode, VerificationKind
 from centralbot.domain.verdicts import CloseState
 from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.driver import COMMENT, RULES, UnderTest

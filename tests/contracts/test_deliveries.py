@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.gating import Decision, GateFacts, Reason
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
-from centralbot.domain.policy import Mode
 from centralbot.domain.rules import MAINTAINER_REOPENED
 from centralbot.ports.deliveries import SignatureReplayed
 from tests.builders import (

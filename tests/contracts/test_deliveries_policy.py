@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import Reason
 from centralbot.domain.outbox import ActionReason, ActionType
-from centralbot.domain.policy import Mode
 from centralbot.domain.rules import ASSOCIATION, BOT, GHOST, WHITELISTED
 from tests.builders import (
     AUTHOR,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from centralbot.domain.policy import Mode
+from centralbot.domain.config import Mode
 from tests.builders import INSTALLATION, REPO, a_config, an_installation_event, at
 from tests.contracts.driver import UnderTest
 

@@ -15,8 +15,8 @@ from centralbot.adapters.postgres.database import OPTIONS
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain import verdicts
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import Mode
 from centralbot.ports.challenges import Proof, StoredProof
 from tests.builders import AUTHOR, REPO, WINDOW_S, a_config, a_pull_request_event
 from tests.contracts.driver import UnderTest

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
-from centralbot.domain.policy import Mode
 from tests.builders import REPO, WINDOW_S, a_config
 from tests.contracts.driver import UnderTest
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import DEFAULT_EXEMPT_LABEL, Mode
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import AuthorAssociation, UserType
 from centralbot.domain.gating import Reason
-from centralbot.domain.policy import DEFAULT_EXEMPT_LABEL, Mode
 from centralbot.ports.github import (
     GitHubError,
     GitHubRateLimited,

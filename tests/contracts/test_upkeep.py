@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from centralbot.domain import verdicts
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import Effects
 from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, NewAction, Outcome
-from centralbot.domain.policy import Mode
 from centralbot.domain.rules import WHITELISTED
 from centralbot.domain.verdicts import CLOSE_SPACING_S, ChallengeFacts
 from centralbot.ports.challenges import Retention

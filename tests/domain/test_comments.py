@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from centralbot.domain import comments
 from centralbot.domain.challenge import CancelReason, Challenge
 from centralbot.domain.rules import EXEMPTIONS, WHITELISTED, Exemption
+from centralbot.domain.words import duration
 from tests.builders import a_challenge, at, no_id
 
 URL = "https://bot.example/g/token"
@@ -99,7 +100,7 @@ def test_markers_tell_challenges_and_purposes_apart(first: UUID, second: UUID) -
 )
 def test_times_are_said_as_a_person_would(seconds: int, words: str) -> None:
     """Rounded up to whole minutes from one minute on."""
-    assert comments.duration(seconds) == words
+    assert duration(seconds) == words
 
 
 def test_the_gate_names_the_window_and_the_link() -> None:

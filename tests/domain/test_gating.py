@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.effects import NOTHING, CancelActions, Effects
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import DecisionContext, GateFacts, Reason, decide
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.rules import ASSOCIATION, BOT, GHOST, LABELED, WHITELISTED
 from tests.builders import (
     AUTHOR,

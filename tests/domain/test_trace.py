@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 import centralbot
 from centralbot.domain import trace
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.config import Mode, RepoConfig, change
 from centralbot.domain.effects import AuditEvent, Effects
 from centralbot.domain.events import AuthorAssociation, UserType
 from centralbot.domain.gating import decide
-from centralbot.domain.policy import Mode, RepoConfig, change
 from centralbot.domain.rules import EXEMPTIONS
 from centralbot.domain.verdicts import ChallengeFacts, on_deadline, on_exempted, on_extended, on_verified
 from tests.builders import (

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.entrypoints.demo.fleet import Fleet, SimulatedGitHub
 from centralbot.entrypoints.demo.story import seen
 from centralbot.entrypoints.roots.backend import Backend

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from centralbot.domain import comments, verdicts
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.errors import ActionNotHeld, ChallengeNotPending, IllegalTransition
 from centralbot.domain.events import Actor, InstallationEvent
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
-from centralbot.domain.policy import Mode
 from centralbot.ports.challenges import Retention
 from centralbot.ports.github import GitHubError, GitHubRateLimited, GitHubRefused, GitHubUnavailable
 from centralbot.ports.outbox import ClaimedAction, ClaimRequest

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from centralbot.domain.policy import Mode
+from centralbot.domain.config import Mode
 from tests.builders import AUTHOR, MAINTAINER
 from tests.contracts.adapters import Open, open_memory, open_postgres
 from tests.contracts.driver import RULES

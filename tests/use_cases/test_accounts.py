@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import Forbidden, Unauthenticated, Unavailable
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.policy import RepoConfig
 from centralbot.ports.people import RepoRole, UserTokens
 from centralbot.ports.use_cases.accounts import GRANTED_S, REFUSED_S, Accounts, Caller, Rights, safe_return_to
 from tests.contracts.driver import RULES

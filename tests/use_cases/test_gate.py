@@ -10,9 +10,9 @@ import pytest
 
 from centralbot.domain import verdicts
 from centralbot.domain.challenge import Challenge
+from centralbot.domain.config import Mode
 from centralbot.domain.errors import ChallengeNotPending, Forbidden, NotFound, Unauthenticated, Unavailable
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import Mode
 from centralbot.ports.use_cases.verification import GateView, ProofsRefused
 from centralbot.ports.verifier import Step
 from tests.builders import AUTHOR, MAINTAINER

@@ -12,14 +12,14 @@ import pytest
 
 from centralbot.domain import gating
 from centralbot.domain.challenge import Challenge
+from centralbot.domain.config import MAX_RULES_CHARS, Mode, RepoConfig, validate
 from centralbot.domain.errors import Forbidden, NotFound, Unauthenticated, ValidationError
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import MAX_RULES_CHARS, Mode, RepoConfig
 from centralbot.ports.people import RepoRole
 from centralbot.ports.use_cases.accounts import Accounts, Caller, Rights
 from centralbot.ports.use_cases.challenges import ChallengeService
 from centralbot.ports.use_cases.owner_challenges import OwnerServices, open_owner_services
-from centralbot.ports.use_cases.validation import cleaned_login, problems, whitelist_problem
+from centralbot.ports.use_cases.validation import cleaned_login, whitelist_problem
 from tests.builders import REPO, a_config, a_pull_request_event, an_installation_event
 from tests.contracts.adapters import gate_of
 from tests.contracts.driver import RULES, UnderTest
@@ -253,7 +253,7 @@ async def test_more_time_is_at_least_a_minute(world: World) -> None:
 )
 def test_each_wrong_field_of_a_configuration_is_named(config: RepoConfig, fields: list[str]) -> None:
     """All at once."""
-    assert list(problems(config, KINDS)) == fields
+    assert list(validate(config, KINDS)) == fields
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.errors import ChallengeNotPending, IllegalTransition
 from centralbot.domain.events import PullRequestEvent
 from centralbot.domain.machine import Table, step
-from centralbot.domain.policy import Mode, RepoConfig
 
 
 class ChallengeStatus(StrEnum):

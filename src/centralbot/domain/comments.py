@@ -11,6 +11,7 @@ from uuid import UUID
 
 from centralbot.domain.challenge import CancelReason, Challenge
 from centralbot.domain.rules import DRAFT, Exemption
+from centralbot.domain.words import duration
 
 MAX_COMMENT_CHARS = 60_000
 """Below GitHub's own limit of 65,536 characters."""
@@ -50,17 +51,6 @@ def code(text: str) -> str:
 def safe_login(login: str) -> str:
     """A login as inline code, so that it notifies nobody; a string that is no login is reduced to harmless text."""
     return f"`{login}`" if _LOGIN.fullmatch(login) else code(login)
-
-
-def duration(seconds: int) -> str:
-    """Seconds in words, rounded to what a person would say: ``30 minutes``, ``2 hours``, ``1 day``."""
-    for unit_s, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= unit_s and seconds % unit_s == 0:
-            count = seconds // unit_s
-            return f"{count} {word}{'s' if count != 1 else ''}"
-    if seconds > 60:
-        return duration(-(-seconds // 60) * 60)
-    return f"{seconds} second{'s' if seconds != 1 else ''}"
 
 
 def gate(challenge: Challenge, url: str) -> str:

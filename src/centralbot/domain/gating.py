@@ -14,11 +14,11 @@ from uuid import UUID
 
 from centralbot.domain import comments
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, made, transition
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions, ChallengeChange, Effects
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import ActionReason, ActionType, NewAction
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.rules import (
     DRAFT,
     RULES,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from centralbot.domain.challenge import CancelReason
-from centralbot.domain.comments import duration
+from centralbot.domain.config import BY_NAME, Mode, changes
 from centralbot.domain.effects import AuditEvent
-from centralbot.domain.policy import Mode
 from centralbot.domain.rules import DRAFT, EXEMPTIONS, RULES, unmet
 from centralbot.domain.rules.associations import AUTHORS
+from centralbot.domain.words import duration
 
 Logins = Mapping[int, str]
 
@@ -31,17 +31,6 @@ _CANCELED = {
     CancelReason.REPOSITORY_REMOVED: "the repository was taken out of the App's installation.",
     CancelReason.SWITCHED_OFF: "the repository was switched off by the deadline.",
     CancelReason.NOTICE_FAILED: "the comment could not be posted, so nobody is closed for not having read it.",
-}
-_SETTINGS = {
-    "mode": "mode",
-    "window_s": "time to pass",
-    "draft_prs_gated": "drafts are asked",
-    "verification": "proofs",
-    "exempt_associations": "exempt associations",
-    "exempt_bots": "bots are exempt",
-    "comment_on_exempt": "comment on exemptions",
-    "exempt_label": "exempting label",
-    "rules_sha256": "rules",
 }
 
 
@@ -122,22 +111,10 @@ def _refused(event: AuditEvent, by: str) -> str:
 def _configured(event: AuditEvent, by: str) -> str:
     detail = event.detail
     if "was_mode" in detail and detail["was_mode"] is None:
-        return f"{by} set the repository up: mode {detail.get('mode')}, {_value(detail, 'window_s')} to pass."
-    changes = [
-        f"{name} is new" if key == "rules_sha256" else f"{name}: {_value(detail, key)} (was {_value(detail, was)})"
-        for key, name in _SETTINGS.items()
-        if (was := f"was_{key}") in detail
-    ]
-    return f"{by} changed the configuration: {'; '.join(changes)}." if changes else f"{by} saved the configuration."
-
-
-def _value(detail: Mapping[str, str | int | bool | None], key: str) -> str:
-    value = detail.get(key)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return duration(value)
-    return value or "none"
+        time = BY_NAME["window_s"].kind.say(detail.get("window_s"))
+        return f"{by} set the repository up: mode {detail.get('mode')}, {time} to pass."
+    told = changes(detail)
+    return f"{by} changed the configuration: {'; '.join(told)}." if told else f"{by} saved the configuration."
 
 
 def _whitelist(done: str) -> Callable[[AuditEvent, str], str]:

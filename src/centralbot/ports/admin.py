@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus
-from centralbot.domain.policy import RepoConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

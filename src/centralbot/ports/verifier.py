@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Protocol
 
 from centralbot.domain.challenge import Challenge
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import RepoConfig
 
 
 class ProofRefused(ValidationError):

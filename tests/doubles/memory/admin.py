@@ -13,12 +13,12 @@ from tests.doubles.memory.state import State, audit, bury_notice, rechallenge
 
 from centralbot.domain import outbox, verdicts
 from centralbot.domain.challenge import CancelReason, ChallengeStatus, is_due
+from centralbot.domain.config import RepoConfig, change
 from centralbot.domain.errors import IllegalTransition, ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext, gate_comment
 from centralbot.domain.installation import UNSAID, Installation, InstallationRepository, InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus, ActionType
-from centralbot.domain.policy import RepoConfig, change
 from centralbot.ports.admin import Backlog, RepositoryRecord, ServiceKey, StoredKey, WhitelistEntry
 
 

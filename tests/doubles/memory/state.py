@@ -11,13 +11,13 @@ from uuid import UUID
 
 from centralbot.domain import outbox
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, transition
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import SYSTEM, AuditEvent, Effects
 from centralbot.domain.errors import NotFound, Unavailable
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import Installation, InstallationRepository
 from centralbot.domain.outbox import ALREADY_CLOSED, SETTLED, Action, ActionStatus, ActionType, NewAction, Outcome
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.verdicts import ChallengeFacts, CloseState, on_notice_failed
 from centralbot.ports.admin import ServiceKey, WhitelistEntry
 from centralbot.ports.challenges import StoredProof

@@ -20,7 +20,7 @@ from typing import Literal
 from playwright.async_api import Page
 
 from centralbot.domain.challenge import ChallengeStatus
-from centralbot.domain.policy import Mode
+from centralbot.domain.config import Mode
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.demo.fleet import Fleet
 from centralbot.entrypoints.roots.backend import open_backend

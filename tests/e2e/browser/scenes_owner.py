@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.async_api import Page
 
 from centralbot.domain.challenge import ChallengeStatus
-from centralbot.domain.policy import Mode
+from centralbot.domain.config import Mode
 from tests.e2e.browser.scenes import OWN, Arrive, scene
 from tests.e2e.browser.stage import AUTHOR, OWNER, STRANGER, Stage
 from tests.e2e.world import Installed

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from playwright.async_api import Page
 
-from centralbot.domain.policy import Mode, RepoConfig
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.entrypoints.demo.visitor import gate_link
 from tests.e2e.browser.tabs import Tabs
 from tests.e2e.world import Installed, World

@@ -10,8 +10,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import Mode
 from tests.e2e.browser.stage import AUTHOR, OWNER, WITH_RULES, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from centralbot.domain.challenge import Challenge
-from centralbot.domain.policy import Mode, RepoConfig
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.roots.backend import Backend, api_server, open_backend
 from centralbot.entrypoints.server import Server, started

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from centralbot.domain.policy import Mode
+from centralbot.domain.config import Mode
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.roots.backend import api_server, assemble, open_backend
 from centralbot.entrypoints.server import started

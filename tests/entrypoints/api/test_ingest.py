@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import Mode
 from tests.entrypoints.api.caller import at, installed, opened
 from tests.entrypoints.api.conftest import Api, serving
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from centralbot.domain.config import Mode
 from centralbot.domain.errors import Unavailable
-from centralbot.domain.policy import Mode
 from tests.entrypoints.api.caller import MISSING, installed, with_field
 from tests.entrypoints.api.people import People, serving_people
 

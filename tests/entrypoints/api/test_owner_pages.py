@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from centralbot.domain.policy import Mode
+from centralbot.domain.config import Mode
 from tests.entrypoints.api.caller import Answer
 from tests.entrypoints.api.people import People, serving_people
 

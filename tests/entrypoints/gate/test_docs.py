@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from centralbot.domain.policy import RepoConfig
+from centralbot.domain.config import RepoConfig
 from centralbot.ports.verifier import Attempt, ProofRefused
 from tests.builders import AUTHOR, T0, a_challenge
 

@@ -23,10 +23,10 @@ from centralbot.adapters.verifiers.attestation import Attestation
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
 from centralbot.domain.challenge import Challenge
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.policy import RepoConfig
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints import http as failures
 from centralbot.entrypoints.api.signin import sign_in_routes

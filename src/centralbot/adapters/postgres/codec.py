@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import AuditEvent, CancelActions, ChallengeChange, Effects
 from centralbot.domain.events import AccountType, AuthorAssociation, RepositorySelection
 from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome
-from centralbot.domain.policy import Mode, RepoConfig
 
 _ENCODER = msgspec.json.Encoder()
 # A look-up costs a seventh of an enum's call.

@@ -9,10 +9,10 @@ from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Connection, Database
 from centralbot.adapters.postgres.deliveries import lock_key
 from centralbot.adapters.postgres.queries import sql
+from centralbot.domain.config import RepoConfig, change
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.installation import Installation, InstallationStatus
-from centralbot.domain.policy import RepoConfig, change
 from centralbot.ports.admin import RepositoryRecord, WhitelistEntry
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.facts import Fact
-from centralbot.domain.policy import RepoConfig
 from centralbot.domain.rules.rule import Detail, Rule, Words, unsaid
 from centralbot.domain.rules.subject import Subject
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from centralbot.domain.challenge import Challenge
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.events import Actor, AuthorAssociation, PullRequestEvent, UserType
 from centralbot.domain.facts import Facts
-from centralbot.domain.policy import RepoConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

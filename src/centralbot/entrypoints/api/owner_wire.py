@@ -10,10 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.effects import AuditEvent
-from centralbot.domain.errors import ValidationError
-from centralbot.domain.events import Actor, AuthorAssociation
-from centralbot.domain.policy import (
+from centralbot.domain.config import (
     DEFAULT_EXEMPT_LABEL,
     MAX_LABEL_CHARS,
     MAX_RULES_CHARS,
@@ -22,6 +19,9 @@ from centralbot.domain.policy import (
     Mode,
     RepoConfig,
 )
+from centralbot.domain.effects import AuditEvent
+from centralbot.domain.errors import ValidationError
+from centralbot.domain.events import Actor, AuthorAssociation
 from centralbot.domain.trace import sentence
 from centralbot.ports.admin import WhitelistEntry
 from centralbot.ports.people import RepoRole

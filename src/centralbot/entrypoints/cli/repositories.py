@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from centralbot.domain.errors import NotFound, ValidationError
-from centralbot.domain.events import Actor, AuthorAssociation
-from centralbot.domain.policy import (
+from centralbot.domain.config import (
     MAX_LABEL_CHARS,
     MAX_RULES_CHARS,
     MAX_WINDOW_S,
@@ -20,6 +18,8 @@ from centralbot.domain.policy import (
     RepoConfig,
     VerificationKind,
 )
+from centralbot.domain.errors import NotFound, ValidationError
+from centralbot.domain.events import Actor, AuthorAssociation
 from centralbot.entrypoints.cli.output import AsJson, emit_fields, emit_json, emit_table, fail, note, rfc3339
 from centralbot.entrypoints.cli.running import HIGHEST_ID, UserId, open_store, operator, run
 

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.entrypoints.demo.fleet import Fleet, Json, find_pull, titles
 from centralbot.entrypoints.demo.visitor import Visitor, gate_link
 from centralbot.ports.admin import Health, Repositories, Whitelist

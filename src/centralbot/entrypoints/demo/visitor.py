@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import altcha
 import httpx
 
-from centralbot.domain.policy import VerificationKind
+from centralbot.domain.config import VerificationKind
 from centralbot.entrypoints.demo.fleet import DemoError, Json
 
 _LINK = re.compile(r"\((https?://[^\s)]+/g/[A-Za-z0-9_-]+)\)")

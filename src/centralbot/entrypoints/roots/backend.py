@@ -19,9 +19,9 @@ from centralbot.adapters.postgres.keys import Cipher, derive
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaStatus, migrate, status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints.api.app import PeopleSide, build_app
 from centralbot.entrypoints.api.internal import Internal

@@ -8,8 +8,8 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.errors import NotFound, ValidationError
-from centralbot.domain.policy import Mode
 from centralbot.entrypoints.api.owner import challenge_status, cursor, github_id
 from centralbot.entrypoints.web.errors import page_errors
 from centralbot.entrypoints.web.guard import MAX_FORM_BYTES, AnyRequest, Guard, read_form

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -11,16 +11,16 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import MAX_WINDOW_S, Mode, RepoConfig, validate
 from centralbot.domain.errors import ChallengeNotPending, ValidationError
 from centralbot.domain.events import AuthorAssociation
-from centralbot.domain.policy import MAX_WINDOW_S, Mode, RepoConfig
 from centralbot.entrypoints.api.owner import our_id
 from centralbot.entrypoints.web.guard import AnyRequest, Form, read_form
 from centralbot.entrypoints.web.owner_frame import MODES, UNITS, Frame, window_parts
 from centralbot.entrypoints.web.render import Flash
 from centralbot.ports.use_cases.accounts import Caller
 from centralbot.ports.use_cases.owner_challenges import ChallengeStory
-from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MIN_EXTEND_S, problems
+from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MIN_EXTEND_S
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -59,7 +59,7 @@ class SettingsForm:
         )
 
 
-def read_settings(form: Form, kinds: Collection[str]) -> tuple[SettingsForm, RepoConfig | None]:
+def read_settings(form: Form, kinds: Mapping[str, str]) -> tuple[SettingsForm, RepoConfig | None]:
     """What was typed, and the configuration that it means; None where something is wrong."""
     errors: dict[str, str] = {}
     typed = SettingsForm(
@@ -95,7 +95,7 @@ def read_settings(form: Form, kinds: Collection[str]) -> tuple[SettingsForm, Rep
         exempt_label=typed.label,
         rules=typed.rules,
     )
-    for name, problem in problems(config, kinds).items():
+    for name, problem in validate(config, kinds).items():
         errors[{"exempt_label": "label"}.get(name, name)] = f"{problem[:1].upper()}{problem[1:]}."
     if not typed.verification:
         errors["verification"] = "Choose at least one: without any, everybody would pass."

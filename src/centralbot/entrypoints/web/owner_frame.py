@@ -9,9 +9,9 @@ from typing import Any
 from litestar import Response
 
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.errors import Unauthenticated, ValidationError
 from centralbot.domain.events import AuthorAssociation
-from centralbot.domain.policy import Mode
 from centralbot.domain.rules import DRAFT, EXEMPTIONS
 from centralbot.domain.trace import sentence, who
 from centralbot.entrypoints.web.errors import remember

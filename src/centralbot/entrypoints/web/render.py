@@ -18,7 +18,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from centralbot import __version__
-from centralbot.domain.comments import duration
+from centralbot.domain.words import duration
 from centralbot.ports.use_cases.accounts import Caller
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}

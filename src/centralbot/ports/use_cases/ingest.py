@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from centralbot.domain import gating, installation
+from centralbot.domain.config import Mode
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.policy import Mode
 from centralbot.ports.deliveries import Deliveries
 
 

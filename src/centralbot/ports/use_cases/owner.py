@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import Mode, RepoConfig, validate
 from centralbot.domain.effects import AuditEvent
 from centralbot.domain.errors import NotFound, ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.policy import Mode, RepoConfig
 from centralbot.ports.admin import Repositories, RepositoryRecord, Whitelist, WhitelistEntry
 from centralbot.ports.challenges import Reports, ShadowReport
 from centralbot.ports.people import PeopleOnGitHub, RepoRole, RepositoryAccess
 from centralbot.ports.use_cases.accounts import Accounts, Caller, Rights
-from centralbot.ports.use_cases.validation import MAX_RESOLVE, MAX_WHITELIST, cleaned_login, problems, whitelist_problem
+from centralbot.ports.use_cases.validation import MAX_RESOLVE, MAX_WHITELIST, cleaned_login, whitelist_problem
 
 PAGE = 50
 AT_ONCE = 8
@@ -152,7 +152,7 @@ class Owner:
     async def configure(self, caller: Caller, repo_id: int, config: RepoConfig) -> RepoConfig:
         """Set the configuration, for new challenges only. Raises ValidationError with the first wrong field."""
         await self._desk.enter(caller, repo_id)
-        for field, problem in problems(config, self.kinds).items():
+        for field, problem in validate(config, self.kinds).items():
             raise ValidationError(f"{field}: {problem}")
         await self._desk.repositories.configure(repo_id, config, actor=caller.actor)
         return config

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from centralbot.domain.config import Mode
 from centralbot.domain.events import GHOST_USER_ID, Actor, PullRequestEvent, RepositoryRef
 from centralbot.domain.gating import Reason
-from centralbot.domain.policy import Mode
 from centralbot.ports.admin import RepositoryRecord
 from centralbot.ports.github import (
     GitHubError,

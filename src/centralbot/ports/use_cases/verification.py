@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import (
     ChallengeNotPending,
     Forbidden,
@@ -17,7 +18,6 @@ from centralbot.domain.errors import (
     ValidationError,
 )
 from centralbot.domain.events import Actor
-from centralbot.domain.policy import RepoConfig
 from centralbot.domain.signing import gate_challenge_id, gate_token
 from centralbot.domain.verdicts import MAYBE_CLOSED
 from centralbot.ports.admin import Repositories
