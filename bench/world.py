@@ -25,12 +25,19 @@ from centralbot.adapters import embedded_postgres
 from centralbot.adapters.postgres.keys import Cipher
 from centralbot.adapters.postgres.migrate import migrate
 from centralbot.domain import signing
+from centralbot.domain.config import DOCUMENT_VERSION, Mode, RepoConfig, to_document
+from centralbot.domain.events import AuthorAssociation
 from github_simulator.credentials import generate_private_key
 
 KEY_ID, SECRET, SECRET_KEY, WEBHOOK_SECRET = "bench", "a secret of the benchmark", "k" * 48, "webhook secret"
 INSTALLATIONS, REPOSITORIES = 1000, 5000
 REPOSITORY_OFFSET = 999
 """Repository 999 + i belongs to installation i; it is the one that the simulator has."""
+CONFIG = RepoConfig(
+    mode=Mode.ENFORCE,
+    verification=("github-login",),
+    exempt_associations=frozenset({AuthorAssociation.OWNER}),
+)
 HOT = (
     "pr_challenges, pr_challenge_keys, bot_actions, bot_action_queue, audit_events, github_event_deliveries, "
     "internal_request_replays"
@@ -183,10 +190,10 @@ def _populate(database: psycopg.Connection[Any]) -> None:
         " from generate_series(1, %s) g", (INSTALLATIONS, REPOSITORIES),
     )  # fmt: skip
     database.execute(
-        "insert into repo_configs"
-        " select g, 'enforce', true, 1800, '{github-login}', '{OWNER}', true, true, now(), 'bench'"
-        " from generate_series(1, %s) g", (REPOSITORIES,),
-    )  # fmt: skip
+        "insert into repo_configs (repo_id, version, config, updated_by)"
+        " select g, %s, %s, 'bench' from generate_series(1, %s) g",
+        (DOCUMENT_VERSION, json.dumps(to_document(CONFIG)), REPOSITORIES),
+    )
     key = Cipher(SECRET_KEY).encrypt(signing.signing_key(SECRET))
     database.execute("insert into service_bot_keys (key_id, encrypted_key) values (%s, %s)", (KEY_ID, key))
 

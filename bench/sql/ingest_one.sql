@@ -5,7 +5,7 @@
 with used as (
   insert into internal_request_replays (signed_at, digest) values (extract(epoch from now())::bigint, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) on conflict do nothing returning 1),
 facts as (
-  select r.installation_id, r.full_name, c.mode, c.window_s, c.verification
+  select r.installation_id, r.full_name, c.mode, (c.config->>'window_s')::int as window_s, array(select jsonb_array_elements_text(c.config->'verification')) as verification
     from github_installation_repositories r join github_installations i using (installation_id) join repo_configs c using (repo_id)
    where r.repo_id = :repo::bigint and r.installation_id = 1 + :repo::bigint % 1000 and r.active and i.status = 'ACTIVE' and exists (select from used)
      and not exists (select from repo_whitelist w where w.repo_id = :repo::bigint and w.github_user_id = :author::bigint)

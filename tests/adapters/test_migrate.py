@@ -4,15 +4,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg import IntegrityError
 from psycopg.conninfo import make_conninfo
 
 from centralbot.adapters.postgres import migrations
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaError, migrate, status
+from centralbot.adapters.postgres.store import PostgresStore
+from centralbot.adapters.system import SystemIds
+from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.errors import Unavailable
+from centralbot.domain.events import AuthorAssociation
+from centralbot.ports.outbox import OutboxRules
 
 CHILD = """
 import sys
@@ -92,29 +100,97 @@ def test_a_server_that_does_not_answer_is_unavailable(
         migrate(f"postgresql:///x?host={open_dir_factory()}")
 
 
+def a_database_at(dsn: str, revision: str) -> psycopg.Connection[Any]:
+    """A connection to what centralbot had made of an empty database at that revision."""
+    connection = psycopg.connect(dsn)
+    for step in sorted((Path(migrations.__file__).parent / "sql").glob("*.sql")):
+        if step.name[:4] <= revision:
+            connection.execute(step.read_bytes())
+    connection.execute("create table alembic_version (version_num varchar(32) primary key)")
+    connection.execute("insert into alembic_version values (%s)", [revision])
+    return connection
+
+
 def test_a_database_of_the_first_version_keeps_what_it_has(empty_database: str) -> None:
-    """What is new takes its default; what an older process still writes fits."""
-    first = Path(migrations.__file__).parent / "sql" / "0001_initial.sql"
+    """What is new takes its default."""
     configure = (
         "insert into repo_configs (repo_id, mode, draft_prs_gated, window_s, verification, exempt_associations, "
         "exempt_bots, comment_on_exempt, updated_by) values (%s, 'enforce', true, 600, '{}', '{}', true, true, 'test')"
     )
     join = "insert into github_installation_repositories values (123, %s, 'org/repo', %s, %s)"
-    with psycopg.connect(empty_database) as connection:
-        connection.execute(first.read_bytes())
-        connection.execute("create table alembic_version (version_num varchar(32) primary key)")
-        connection.execute("insert into alembic_version values ('0001')")
+    with a_database_at(empty_database, "0001") as connection:
         connection.execute(configure, [1])
         for repo_id, active, told in ((1, True, "2026-02-16Z"), (2, False, "2026-02-16Z"), (3, True, "1970-01-01Z")):
             connection.execute(join, [repo_id, active, told])
     report = migrate(empty_database)
     assert (report.frm, report.applied[0]) == ("0001", "0002_people")
     with psycopg.connect(empty_database) as connection:
-        connection.execute(configure, [2])
-        rows = connection.execute("select repo_id, exempt_label, rules from repo_configs order by repo_id").fetchall()
+        rows = connection.execute(
+            "select repo_id, config->>'exempt_label', config->>'rules' from repo_configs order by repo_id"
+        ).fetchall()
         since = connection.execute(
             "select active_since = changed_at, active_since > now() - interval '1 hour' "
             "from github_installation_repositories order by repo_id"
         ).fetchall()
-    assert rows == [(1, "centralbot:exempt", ""), (2, "centralbot:exempt", "")]
+    assert rows == [(1, "centralbot:exempt", "")]
     assert since == [(True, False), (None, None), (False, True)]  # an operator's word (1970) counts from now
+
+
+COLUMNS = (
+    "mode", "draft_prs_gated", "window_s", "verification", "exempt_associations", "exempt_bots", "comment_on_exempt",
+    "exempt_label", "rules",
+)  # fmt: skip
+CONFIGURATIONS: list[tuple[Any, ...]] = [
+    ("off", True, 1800, ["github-login", "proof-of-work"], ["COLLABORATOR", "MEMBER", "OWNER"], True, True,
+     "centralbot:exempt", ""),
+    ("shadow", False, 1, ["attestation"], [], False, False, "", "Be kind.\n\tTest it."),
+    ("enforce", True, 2_592_000, [], [it.value for it in AuthorAssociation], True, False, "x" * 50,
+     "\u00e4\U0001f600" * 2000),
+    ("enforce", False, 61, ["a-proof-of-their-own", "github-login"], ["NONE"], False, True, "a\tb ", '"\\\b\x1b[31m'),
+    ("enforce", True, 600, ["github-login", "github-login"], ["OWNER", "OWNER"], True, True, "null", "{}"),
+]  # fmt: skip
+
+
+async def test_a_configuration_in_columns_is_the_same_as_a_document(empty_database: str) -> None:
+    """All that there was: odd values, which an older command line let through, and since when it is so."""
+    names, places = ", ".join(COLUMNS), ", ".join(["%s"] * len(COLUMNS))
+    since = "'2026-02-16Z'"
+    configure = (
+        f"insert into repo_configs (repo_id, {names}, updated_by, updated_at) values (%s, {places}, 't', {since})"
+    )
+    join = f"insert into github_installation_repositories values (123, %s, 'org/repo', true, {since}, {since})"
+    install = f"insert into github_installations (installation_id, status, changed_at) values (123, 'ACTIVE', {since})"
+    with a_database_at(empty_database, "0005") as connection:
+        connection.execute(install.encode())
+        for repo_id, values in enumerate(CONFIGURATIONS, 1):
+            connection.execute(configure.encode(), [repo_id, *values])
+            connection.execute(join.encode(), [repo_id])
+    assert migrate(empty_database).applied[0] == "0006_config_document"
+    ids, rules = SystemIds(), OutboxRules()
+    async with PostgresStore.open(empty_database, secret_key="secret-key-of-the-tests", ids=ids, rules=rules) as store:
+        records = [await store.repositories.get(repo_id) for repo_id in range(1, len(CONFIGURATIONS) + 1)]
+        listed = await store.repositories.list()
+    assert [None if it is None else it.config for it in records] == [as_it_was(it) for it in CONFIGURATIONS]
+    assert {None if it is None else it.gated_since for it in records} == {datetime(2026, 2, 16, tzinfo=UTC)}
+    assert sorted(listed, key=lambda it: it.repo_id) == records
+
+
+def as_it_was(values: tuple[Any, ...]) -> RepoConfig:
+    """What was read from the columns."""
+    row = dict(zip(COLUMNS, values, strict=True))
+    row["mode"] = Mode(row["mode"])
+    row["verification"] = tuple(row["verification"])
+    row["exempt_associations"] = frozenset(AuthorAssociation(it) for it in row["exempt_associations"])
+    return RepoConfig(**row)
+
+
+def test_the_mode_is_read_and_checked_in_sql(empty_database: str) -> None:
+    """Queries compare it without opening the document; a word that is none is refused."""
+    migrate(empty_database)
+    insert = "insert into repo_configs (repo_id, version, config, updated_by) values (1, 1, %s, 'test')"
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(insert, ['{"mode": "shadow"}'])
+        assert connection.execute("select mode from repo_configs").fetchall() == [("shadow",)]
+    for odd in ('{"mode": "on"}', "{}", "[]", "null"):
+        with psycopg.connect(empty_database) as connection, pytest.raises(IntegrityError):
+            connection.execute("update repo_configs set config = %s", [odd])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from tests.doubles.memory.state import State, audit, bury_notice, rechallenge
 
 from centralbot.domain import outbox, verdicts
 from centralbot.domain.challenge import CancelReason, ChallengeStatus, is_due
-from centralbot.domain.config import RepoConfig, change
+from centralbot.domain.config import RepoConfig, change, to_document
 from centralbot.domain.errors import IllegalTransition, ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext, gate_comment
@@ -97,7 +98,7 @@ class MemoryRepositories:
     async def get(self, repo_id: int) -> RepositoryRecord | None:
         state = self._state
         rows = [row for row in state.repositories.values() if row.repo_id == repo_id]
-        config = state.configs.get(repo_id)
+        config = state.config(repo_id)
         if not rows and config is None:
             return None
         row = max(rows, key=lambda row: (row.active, row.changed_at), default=None)
@@ -121,17 +122,17 @@ class MemoryRepositories:
 
     async def list(self) -> Sequence[RepositoryRecord]:
         state = self._state
-        known = {row.repo_id for row in state.repositories.values()} | state.configs.keys()
+        known = {row.repo_id for row in state.repositories.values()} | state.config_documents.keys()
         records = [record for repo_id in known if (record := await self.get(repo_id)) is not None]
         return sorted(records, key=lambda record: (record.full_name is None, record.full_name, record.repo_id))
 
     async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
-        before = self._state.configs.get(repo_id)
-        detail = change(before, config)
-        self._state.configs[repo_id] = config
+        state, before = self._state, self._state.config(repo_id)
+        kept = json.loads(state.config_documents.get(repo_id, "{}"))
+        state.config_documents[repo_id] = json.dumps(to_document(config, kept))
         if before != config:
-            self._state.configured_at[repo_id] = self._state.now()
-        audit(self._state, "repository.configured", actor=actor, repo_id=repo_id, facts=detail)
+            state.configured_at[repo_id] = state.now()
+        audit(state, "repository.configured", actor=actor, repo_id=repo_id, facts=change(before, config))
 
     async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:
         state = self._state

@@ -81,7 +81,7 @@ class MemoryDeliveries:
             now=state.now(),
             installation=None if installation is None else installation.status,
             repository_active=row is not None and row.active,
-            config=state.configs.get(event.repository.id),
+            config=state.config(event.repository.id),
             whitelisted=(event.repository.id, event.author.id) in state.whitelist,
             challenge=state.current(*pr_key),
             last_closed_at=max((d.event_at for d in state.deliveries.values() if d.closed == pr_key), default=None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from centralbot.domain import outbox
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, transition
-from centralbot.domain.config import Mode, RepoConfig
+from centralbot.domain.config import Mode, RepoConfig, from_document
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import SYSTEM, AuditEvent, Effects
 from centralbot.domain.errors import NotFound, Unavailable
@@ -53,7 +54,7 @@ class State:
     installations: dict[int, Installation] = field(default_factory=dict)
     paused_until: dict[int, datetime] = field(default_factory=dict)
     repositories: dict[tuple[int, int], InstallationRepository] = field(default_factory=dict)
-    configs: dict[int, RepoConfig] = field(default_factory=dict)
+    config_documents: dict[int, str] = field(default_factory=dict)
     configured_at: dict[int, datetime] = field(default_factory=dict)
     whitelist: dict[tuple[int, int], WhitelistEntry] = field(default_factory=dict)
     challenges: dict[UUID, Challenge] = field(default_factory=dict)
@@ -150,9 +151,14 @@ class State:
             close=self.close_state(challenge.id),
         )
 
+    def config(self, repo_id: int) -> RepoConfig | None:
+        """The repository's configuration, None where it has none of its own."""
+        document = self.config_documents.get(repo_id)
+        return None if document is None else from_document(json.loads(document))
+
     def is_off(self, repo_id: int) -> bool:
         """Whether somebody has switched the repository off."""
-        config = self.configs.get(repo_id)
+        config = self.config(repo_id)
         return config is not None and config.mode is Mode.OFF
 
     def close_state(self, challenge_id: UUID) -> CloseState:

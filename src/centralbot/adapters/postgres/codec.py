@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.config import Mode, RepoConfig
+from centralbot.domain.config import Mode, RepoConfig, from_document
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import AuditEvent, CancelActions, ChallengeChange, Effects
-from centralbot.domain.events import AccountType, AuthorAssociation, RepositorySelection
+from centralbot.domain.events import AccountType, RepositorySelection
 from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome
 
@@ -53,35 +53,10 @@ def challenge(row: Sequence[Any]) -> Challenge:
     )
 
 
-def config(row: Sequence[Any], *, rules: str = "") -> RepoConfig:
-    """A row of mode, draft_prs_gated, window_s, verification, exempt_associations, exempt_bots, comment_on_exempt,
-    exempt_label. ``rules``, which may be long, is left out where nothing is decided by it."""
-    return _config(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5], row[6], row[7], rules)
-
-
 @lru_cache(maxsize=1024)
-def _config(
-    mode: str,
-    drafts: bool,
-    window_s: int,
-    verification: tuple[str, ...],
-    associations: tuple[str, ...],
-    exempt_bots: bool,
-    comment_on_exempt: bool,
-    exempt_label: str,
-    rules: str,
-) -> RepoConfig:
-    return RepoConfig(
-        mode=Mode(mode),
-        draft_prs_gated=drafts,
-        window_s=window_s,
-        verification=verification,
-        exempt_associations=frozenset(AuthorAssociation(name) for name in associations),
-        exempt_bots=exempt_bots,
-        comment_on_exempt=comment_on_exempt,
-        exempt_label=exempt_label,
-        rules=rules,
-    )
+def config(text: str) -> RepoConfig:
+    """A configuration's document. Few are different from each other, so each text is read once."""
+    return from_document(msgspec.json.decode(text))
 
 
 def action(row: Sequence[Any]) -> Action:

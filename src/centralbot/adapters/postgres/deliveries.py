@@ -137,8 +137,8 @@ def _facts(row: Sequence[Any]) -> GateFacts:
         repository_active=row[3],
         whitelisted=row[4],
         last_closed_at=row[5],
-        config=codec.config(row[10:18]) if row[9] else None,
-        challenge=codec.challenge(row[18:]) if row[18] is not None else None,
+        config=None if row[9] is None else codec.config(row[9]),
+        challenge=codec.challenge(row[10:]) if row[10] is not None else None,
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Connection, Database
 from centralbot.adapters.postgres.deliveries import lock_key
 from centralbot.adapters.postgres.queries import sql
-from centralbot.domain.config import RepoConfig, change
+from centralbot.domain.config import DOCUMENT_VERSION, RepoConfig, change, to_document
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.installation import Installation, InstallationStatus
@@ -30,25 +32,19 @@ class PostgresRepositories:
         return [_record(row) for row in await self._database.fetch(sql("repositories"))]
 
     async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
-        parameters = {
-            "repo_id": repo_id,
-            "mode": config.mode.value,
-            "draft_prs_gated": config.draft_prs_gated,
-            "window_s": config.window_s,
-            "verification": list(config.verification),
-            "exempt_associations": sorted(association.value for association in config.exempt_associations),
-            "exempt_bots": config.exempt_bots,
-            "comment_on_exempt": config.comment_on_exempt,
-            "exempt_label": config.exempt_label,
-            "rules": config.rules,
-            "actor": actor,
-        }
-
         async def work(connection: Connection, _: int) -> None:
             row = await (await connection.execute(sql("configuration"), {"repo_id": repo_id})).fetchone()
-            before = None if row is None else codec.config(row, rules=row[8])
-            told = {"detail": codec.document(change(before, config)), "changed": before != config}
-            await connection.execute(sql("configure_repository"), {**parameters, **told})
+            before = None if row is None else codec.config(row[0])
+            kept = None if row is None else msgspec.json.decode(row[0])
+            parameters = {
+                "repo_id": repo_id,
+                "version": DOCUMENT_VERSION,
+                "config": codec.document(to_document(config, kept)),
+                "changed": before != config,
+                "actor": actor,
+                "detail": codec.document(change(before, config)),
+            }
+            await connection.execute(sql("configure_repository"), parameters)
 
         await self._database.run(work, lock=[lock_key("c", repo_id)])  # so that what it was is what it was just before
 
@@ -81,8 +77,8 @@ def _record(row: Sequence[Any]) -> RepositoryRecord:
         account_login=row[4],
         account_type=row[5],
         connected=bool(row[6]),
-        config=None if row[7] is None else codec.config(row[7:15], rules=row[15]),
-        gated_since=row[16],
+        config=None if row[7] is None else codec.config(row[7]),
+        gated_since=row[8],
     )
 
 

@@ -20,9 +20,7 @@ select e.i, clock_timestamp() as now, i.status as installation_status, coalesce(
          where d.repo_id = e.repo_id and d.pr_number = e.pr_number
            and d.action = 'closed' and d.event_name = 'pull_request') as last_closed_at,
        rp.signed_at is not null as replayed, d.status is not null as taken, d.challenge_id as taken_challenge_id,
-       cfg.mode is not null as configured, cfg.mode as cfg_mode, cfg.draft_prs_gated, cfg.window_s as cfg_window_s,
-       cfg.verification as cfg_verification, cfg.exempt_associations, cfg.exempt_bots, cfg.comment_on_exempt,
-       cfg.exempt_label,
+       cfg.config::text as config,
        c.*
   from e
   -- Each a lateral look-up with a limit: so its plan stays an index probe, also when it was made on empty tables.
@@ -31,7 +29,7 @@ select e.i, clock_timestamp() as now, i.status as installation_status, coalesce(
   left join lateral (
     select x.active from github_installation_repositories x
      where x.installation_id = e.installation_id and x.repo_id = e.repo_id limit 1) r on true
-  left join lateral (select * from repo_configs x where x.repo_id = e.repo_id limit 1) cfg on true
+  left join lateral (select x.config from repo_configs x where x.repo_id = e.repo_id limit 1) cfg on true
   left join lateral (
     select x.github_user_id from repo_whitelist x
      where x.repo_id = e.repo_id and x.github_user_id = e.author_id limit 1) w on true

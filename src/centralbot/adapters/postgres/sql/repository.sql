@@ -1,8 +1,7 @@
 -- A repository with its installation and configuration, by index probes alone; no row where it was never heard of.
 select k.repo_id, r.full_name, i.installation_id, i.status, i.account_login, i.account_type,
        coalesce(r.active, false) and i.status = 'ACTIVE',
-       c.mode, c.draft_prs_gated, c.window_s, c.verification, c.exempt_associations, c.exempt_bots, c.comment_on_exempt,
-       c.exempt_label, c.rules,
+       c.config::text,
        case when r.active and i.status = 'ACTIVE' and r.active_since is not null and c.updated_at is not null
             then greatest(r.active_since, i.changed_at, c.updated_at) end
   from (select %(repo_id)s::bigint as repo_id) k
