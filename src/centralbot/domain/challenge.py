@@ -99,7 +99,7 @@ class Challenge:
 def made(
     event: PullRequestEvent, config: RepoConfig, *, challenge_id: UUID, now: datetime, exempt: str | None = None
 ) -> Challenge:
-    """The challenge of a pull request, not yet noticed; ``exempt`` says why its author need not pass."""
+    """The challenge of a pull request, not yet noticed; ``exempt`` says why its author is exempt."""
     return Challenge(
         id=challenge_id,
         installation_id=event.installation_id,

@@ -49,7 +49,7 @@ class Section(StrEnum):
 
     MODE = "Mode"
     ASKED = "What a new author does"
-    EXEMPT = "Who need not pass"
+    EXEMPT = "Exempt authors"
     DETAILS = "Details"
 
 
@@ -112,7 +112,7 @@ ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
     AuthorAssociation.CONTRIBUTOR: ("Contributor", "Has had a commit merged here before."),
     AuthorAssociation.FIRST_TIME_CONTRIBUTOR: ("First-time contributor", "Has never had a commit merged here."),
     AuthorAssociation.FIRST_TIMER: ("First-timer", "Has never had a commit merged anywhere on GitHub."),
-    AuthorAssociation.MANNEQUIN: ("Mannequin", "Stands in for somebody without an account; is let through always."),
+    AuthorAssociation.MANNEQUIN: ("Mannequin", "Stands in for somebody without an account; is always exempt."),
     AuthorAssociation.NONE: ("None", "Has nothing to do with the repository yet."),
 }
 """The closest first: the contract's order."""
@@ -167,7 +167,7 @@ class RepoConfig:
         section=Section.EXEMPT,
         label="Associations",
         option="exempt-association",
-        help="Let these through; repeat for several.",
+        help="Exempt these; repeat for several.",
         audit="exempt associations",
     )
     exempt_bots: bool = row(
@@ -177,17 +177,17 @@ class RepoConfig:
         label="Bots",
         hint="Accounts of GitHub Apps, such as those that update dependencies.",
         option="exempt-bots",
-        help="Let bots through.",
+        help="Exempt bots.",
         audit="bots are exempt",
     )
     comment_on_exempt: bool = row(
         Flag(),
         True,
         section=Section.DETAILS,
-        label="Comment when somebody need not pass",
+        label="Comment on exemptions",
         hint="One short comment that says why.",
         option="comment-on-exempt",
-        help="Say in a comment why somebody need not pass.",
+        help="Say in a comment why somebody is exempt.",
         audit="comment on exemptions",
     )
     exempt_label: str = row(
@@ -195,10 +195,10 @@ class RepoConfig:
         DEFAULT_EXEMPT_LABEL,
         section=Section.EXEMPT,
         label="Exempting label",
-        hint="A pull request that gets this label need not pass; keep it from labels that are set automatically. "
-        "Empty: no label does that.",
+        hint="A pull request with this label is exempt; do not use a label that is set automatically. "
+        "Empty: no label exempts.",
         option="exempt-label",
-        help="Pull requests with this label need not pass; '' for none.",
+        help="Pull requests with this label are exempt; '' for none.",
         audit="exempting label",
         is_extension=True,
     )

@@ -63,7 +63,7 @@ class Repositories(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhitelistEntry:
-    """Somebody who need not pass, by immutable id; the login is for display."""
+    """Somebody who is exempt, by immutable id; the login is for display."""
 
     user: Actor
     added_at: datetime

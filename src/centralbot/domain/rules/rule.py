@@ -53,7 +53,7 @@ def unsaid(_detail: Detail) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """A reason why an author need not pass; as such, one that people give. ``code`` is what is stored.
+    """A reason why an author is exempt; as such, one that people give. ``code`` is what is stored.
 
     ``is_announced``: said in a comment (where the repository wants that) also if the author was never asked to pass.
     """

@@ -107,12 +107,10 @@ def set_repo(
     ] = None,
     exempt_association: Annotated[
         list[AuthorAssociation] | None,
-        typer.Option(case_sensitive=False, help="Let these through; repeat for several."),
+        typer.Option(case_sensitive=False, help="Exempt these; repeat for several."),
     ] = None,
     no_exempt_associations: Annotated[bool, typer.Option("--no-exempt-associations", help="Let none through.")] = False,
-    exempt_bots: Annotated[
-        bool | None, typer.Option("--exempt-bots/--no-exempt-bots", help="Let bots through.")
-    ] = None,
+    exempt_bots: Annotated[bool | None, typer.Option("--exempt-bots/--no-exempt-bots", help="Exempt bots.")] = None,
     comment_on_exempt: Annotated[
         bool | None,
         typer.Option("--comment-on-exempt/--no-comment-on-exempt", help="Say in a comment why somebody is exempt."),
