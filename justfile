@@ -21,6 +21,10 @@ test *options="-q -n 3":
 check:
     .ci/run
 
+# change the domain's rules one at a time and show that the contract suite on PostgreSQL notices each
+mutants *options:
+    {{bin}}/python -m tests.mutants {{options}}
+
 # print the speed and memory figures side by side
 bench *options:
     {{bin}}/python -m bench {{options}}

@@ -1,0 +1,43 @@
+"""What is left alone, and why. Whoever adds a line here says in words why nobody could tell the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from tests.mutants.sites import Mutant
+
+NO_RULES: Mapping[str, str] = {
+    "comments *": "words; tests/domain compares them, no store reads them",
+    "trace *": "words; tests/domain compares them, no store reads them",
+    "signing *": "who may speak, not what happens then; tests/domain holds it against GitHub's own examples",
+    "rules.* _trace": "words; tests/domain compares them, no store reads them",
+    "rules.* _unmet": "words; tests/domain compares them, no store reads them",
+    "machine mermaid": "the diagrams of the documentation, compared with the tables by `centralbot docs diagrams`",
+}
+"""Modules and functions that decide nothing about a transition, as patterns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalent:
+    """A mutant that does the same as the original, or differs where nobody can come."""
+
+    where: str
+    original: str
+    mutated: str
+    reason: str
+
+    def is_for(self, mutant: Mutant) -> bool:
+        return (self.where, self.original, self.mutated) == (mutant.where, mutant.original, mutant.mutated)
+
+
+EQUIVALENT: tuple[Equivalent, ...] = ()
+
+
+def in_scope(mutants: Iterable[Mutant], equivalent: Sequence[Equivalent] = EQUIVALENT) -> list[Mutant]:
+    """Those to be killed. Raises LookupError for an exclusion of what is no longer there."""
+    rules = [mutant for mutant in mutants if not any(fnmatchcase(mutant.where, pattern) for pattern in NO_RULES)]
+    if stale := [one for one in equivalent if not any(one.is_for(mutant) for mutant in rules)]:
+        raise LookupError(f"excluded, but no longer there: {stale}")
+    return [mutant for mutant in rules if not any(one.is_for(mutant) for one in equivalent)]

@@ -1,0 +1,205 @@
+"""Plays the suite on every mutant, a few at a time, the tests that are likeliest to notice first."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from tests.mutants.child import OUTSIDE, Job, Line, Played, Verdict, play
+from tests.mutants.server import REPOSITORY, Databases
+from tests.mutants.sites import Mutant
+
+DOMAIN, PACKAGE = REPOSITORY / "src" / "centralbot" / "domain", "centralbot.domain"
+SUITE = REPOSITORY / "tests" / "contracts"
+FIRST_TESTS = 25
+"""So many are tried before the rest is: collecting every file takes as long as they do."""
+PATIENCE_S, SLOWNESS = 20.0, 5.0
+"""A mutant may take so many times as long as the tests took without it, and so much more; then it hangs."""
+
+
+class End(StrEnum):
+    KILLED = "killed"
+    KILLED_AT_IMPORT = "killed at import"
+    TIMED_OUT = "killed by time-out"
+    SURVIVED = "survived"
+    NOT_RUN = "survived: no test runs it"
+
+    @property
+    def is_survival(self) -> bool:
+        return self in (End.SURVIVED, End.NOT_RUN)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a mutant, and which test noticed it."""
+
+    mutant: Mutant
+    end: End
+    by: str = ""
+
+
+@dataclass(slots=True)
+class Suite:
+    """What playing the suite without a mutant told, and which tests have killed since, the latest last."""
+
+    seconds: dict[str, float]
+    lines: dict[Line, set[str]]
+    killers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def order(self, mutant: Mutant) -> list[str]:
+        """All tests, the likeliest to notice first; none where no test runs the mutant's lines."""
+        covering: set[str] = set()
+        for line in mutant.lines:
+            covering |= self.lines.get((str(mutant.path), line), set())
+        if not covering and not mutant.at_import:
+            return []
+        if OUTSIDE in covering or mutant.at_import:
+            covering = self._running(mutant.path)
+        for names in (self.killers[mutant.module], self.killers[mutant.where]):
+            covering |= set(names)
+        latest = {name: at for at, name in enumerate(self.killers[mutant.module] + self.killers[mutant.where])}
+        first = sorted(covering - {OUTSIDE}, key=lambda name: (-latest.get(name, -1), self.seconds[name], name))
+        return first + [name for name in self.seconds if name not in covering]
+
+    def _running(self, path: Path) -> set[str]:
+        return set().union(*(tests for (file, _), tests in self.lines.items() if file == str(path)))
+
+    def killed(self, mutant: Mutant, by: str) -> None:
+        for key in (mutant.module, mutant.where):
+            names = self.killers[key]
+            with suppress(ValueError):
+                names.remove(by)
+            names.append(by)
+
+
+class Player:
+    """Where one mutant at a time is played: a database, and the process that is at it."""
+
+    def __init__(self, databases: Databases, number: int, directory: Path) -> None:
+        self.server, self.database = databases.server, databases.players[number]
+        self.log = directory / f"player-{number}.log"
+
+    def start(self, *, files: Iterable[str], seconds: float, **job: object) -> None:
+        self.until = time.monotonic() + PATIENCE_S + SLOWNESS * seconds
+        paths = [str(REPOSITORY / file) for file in dict.fromkeys(files)]
+        whole = Job(files=paths, server=self.server, database=self.database, log=self.log, **job)  # type: ignore[arg-type]
+        context = multiprocessing.get_context("fork")
+        self.answer, theirs = context.Pipe(duplex=False)
+        self.process = context.Process(target=play, args=(whole, theirs))
+        self.process.start()
+        theirs.close()
+
+    def finish(self) -> Played | None:
+        """What the process answered; None if it had to be ended."""
+        played: Played | None = None
+        try:
+            if self.answer.poll(max(0.0, self.until - time.monotonic())):
+                played = self.answer.recv()
+        except EOFError:  # it ended without a word
+            played = Played()
+        if played is None:
+            self.process.kill()
+        self.process.join()
+        self.answer.close()
+        if played is not None and played.verdict is Verdict.UNPLAYED:
+            raise RuntimeError(f"the suite could not be played:\n{self.log.read_text(errors='replace')[-3000:]}")
+        return played
+
+
+def learn(players: Sequence[Player]) -> Suite:
+    """Play the suite as it is, shared out over the players, and import here what else it imports.
+
+    Raises RuntimeError if it fails.
+    """
+    files = sorted(str(file.relative_to(REPOSITORY)) for file in SUITE.glob("test_*.py"))
+    for number, player in enumerate(players):
+        player.start(files=files[number :: len(players)], seconds=60, watched=DOMAIN)
+    suite = Suite({}, {})
+    for player in players:
+        played = player.finish()
+        if played is None or played.verdict is not Verdict.PASSED:
+            raise RuntimeError(f"the suite fails as it is:\n{player.log.read_text(errors='replace')[-3000:]}")
+        suite.seconds |= played.seconds
+        for line, tests in played.lines.items():
+            suite.lines.setdefault(line, set()).update(tests)
+        for module in played.modules:
+            with suppress(ImportError):
+                importlib.import_module(module)  # forked players have it then
+    return suite
+
+
+@dataclass(slots=True)
+class Turn:
+    """A mutant that is being played: its tests in order, and those that are yet to come."""
+
+    mutant: Mutant
+    chunks: list[list[str]]
+
+
+def play_all(
+    mutants: Iterable[Mutant], players: Sequence[Player], suite: Suite, tell: Callable[[Result], None]
+) -> list[Result]:
+    """Every mutant's result, in the order in which they came; ``tell`` is told at once."""
+    results: list[Result] = []
+    waiting = iter(mutants)
+    turns: dict[Player, Turn] = {}
+
+    def ended(mutant: Mutant, end: End, by: str = "") -> None:
+        results.append(Result(mutant, end, by))
+        tell(results[-1])
+
+    def next_turn() -> Turn | None:
+        for mutant in waiting:
+            order = suite.order(mutant)
+            if order:
+                return Turn(mutant, [order[:FIRST_TESTS], order[FIRST_TESTS:]])
+            ended(mutant, End.NOT_RUN)
+        return None
+
+    while True:
+        for player in players:
+            if player not in turns and (turn := next_turn()) is not None:
+                turns[player] = turn
+                _start(player, turn, suite)
+        if not turns:
+            return results
+        for player in _ready(turns):
+            turn, played = turns.pop(player), player.finish()
+            if played is None:
+                ended(turn.mutant, End.TIMED_OUT)
+            elif played.verdict is Verdict.PASSED and turn.chunks and turn.chunks[0]:
+                turns[player] = turn
+                _start(player, turn, suite)
+            elif played.verdict is Verdict.PASSED:
+                ended(turn.mutant, End.SURVIVED)
+            elif played.verdict is Verdict.BROKEN:
+                ended(turn.mutant, End.KILLED_AT_IMPORT)
+            else:
+                suite.killed(turn.mutant, played.by)
+                ended(turn.mutant, End.KILLED, played.by)
+
+
+def _start(player: Player, turn: Turn, suite: Suite) -> None:
+    tests = turn.chunks.pop(0)
+    player.start(
+        files=(name.partition("::")[0] for name in tests),
+        tests=tests,
+        seconds=sum(suite.seconds[name] for name in tests),
+        module=f"{PACKAGE}.{turn.mutant.module}",
+        source=turn.mutant.source,
+    )
+
+
+def _ready(turns: dict[Player, Turn]) -> Iterator[Player]:
+    soonest = min(player.until for player in turns)
+    ready = wait([player.answer for player in turns], timeout=max(0.0, soonest - time.monotonic()))
+    now = time.monotonic()
+    return iter([player for player in turns if player.answer in ready or player.until <= now])
