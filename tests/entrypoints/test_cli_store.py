@@ -107,14 +107,47 @@ def test_a_repository_is_configured_step_by_step(cli: Cli, tmp_path: Path) -> No
     assert cli("repos", "show", 999, "--json").json == third
 
 
-def test_a_label_or_rules_that_cannot_be_are_refused(cli: Cli, tmp_path: Path) -> None:
-    """Too long for GitHub, or not text; the option is named."""
-    binary = tmp_path / "rules.bin"
-    binary.write_bytes(b"\xff\xfe")
-    long = cli("repos", "set", 999, "--exempt-label", "x" * 51)
-    wrong = cli("repos", "set", 999, "--rules-file", binary)
-    assert (long.code, "--exempt-label" in long.err) == (2, True)
-    assert (wrong.code, "--rules-file" in wrong.err) == (2, True)
+@pytest.mark.parametrize(
+    ("label", "problem"),
+    [
+        ("x" * 51, "a label of GitHub has at most 50 characters"),
+        ("a\tb", "a label of GitHub is one line without space around it"),
+        ("a\x1b[31m", "a label of GitHub is one line without space around it"),
+        ("a\u0085b", "a label of GitHub is one line without space around it"),
+        ("a\udcffb", "not valid text"),
+    ],
+)
+def test_a_label_that_cannot_be_is_refused(bare_cli: Cli, label: str, problem: str) -> None:
+    """As the API refuses it, before a store is opened; the option is named."""
+    result = bare_cli("repos", "set", 999, "--exempt-label", label)
+    assert (result.code, result.out) == (2, "")
+    assert f"'--exempt-label': {problem}" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"x" * 4001, "at most 4000 characters; these are 4001"),
+        (b"Be kind.\x07", "control characters are not allowed"),
+        (b"Be kind.\x1b[31m Or else.", "control characters are not allowed"),
+        (b"Be\0kind.", "control characters are not allowed"),
+    ],
+)
+def test_rules_that_cannot_be_are_refused(bare_cli: Cli, tmp_path: Path, text: bytes, problem: str) -> None:
+    """As the API refuses them."""
+    rules = tmp_path / "rules.txt"
+    rules.write_bytes(text)
+    result = bare_cli("repos", "set", 999, "--rules-file", rules)
+    assert (result.code, "--rules-file" in result.err, problem in result.err) == (2, True, True)
+
+
+def test_lines_and_tabs_in_rules_are_kept(cli: Cli, tmp_path: Path) -> None:
+    """Of any system; space around all of it is left out, as around a label."""
+    rules = tmp_path / "rules.txt"
+    rules.write_bytes(b"\n\tBe kind.\r\n- always\n\n")
+    config = cli("repos", "set", 999, "--rules-file", rules, "--exempt-label", " let in ", "--json").json["config"]
+    assert (config["rules"], config["exempt_label"]) == ("Be kind.\n- always", "let in")
 
 
 def test_a_repository_is_connected_by_an_operators_word(cli: Cli) -> None:

@@ -158,7 +158,7 @@ class RepoConfig:
         label="Proofs",
         hint="The author passes all that you choose.",
         option="verification",
-        help="What to pass; repeat for several.",
+        help="A proof to pass, such as github-login; repeat for several.",
         audit="proofs",
     )
     exempt_associations: frozenset[AuthorAssociation] = row(

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from centralbot.domain.config import (
-    MAX_LABEL_CHARS,
-    MAX_RULES_CHARS,
-    MAX_WINDOW_S,
-    MIN_WINDOW_S,
-    Mode,
-    RepoConfig,
-    VerificationKind,
-)
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import NotFound, ValidationError
-from centralbot.domain.events import Actor, AuthorAssociation
+from centralbot.domain.events import Actor
+from centralbot.entrypoints.cli.config_options import with_config_options
 from centralbot.entrypoints.cli.output import AsJson, emit_fields, emit_json, emit_table, fail, note, rfc3339
 from centralbot.entrypoints.cli.running import HIGHEST_ID, UserId, open_store, operator, run
 
@@ -82,6 +74,7 @@ def _full_name(value: str | None) -> str | None:
 
 
 @repos_app.command("set")
+@with_config_options
 def set_repo(
     repository: Repository,
     installation_id: Annotated[
@@ -90,56 +83,10 @@ def set_repo(
     full_name: Annotated[
         str | None, typer.Option(callback=_full_name, help="owner/name, with --installation-id.")
     ] = None,
-    mode: Annotated[
-        Mode | None,
-        typer.Option(
-            case_sensitive=False, help="off: nobody is closed; shadow only records what it would do; enforce acts."
-        ),
-    ] = None,
-    window_s: Annotated[
-        int | None, typer.Option(min=MIN_WINDOW_S, max=MAX_WINDOW_S, help="Seconds to verify in.")
-    ] = None,
-    gate_drafts: Annotated[
-        bool | None, typer.Option("--gate-drafts/--no-gate-drafts", help="Check drafts too.")
-    ] = None,
-    verification: Annotated[
-        list[VerificationKind] | None, typer.Option(help="What to pass; repeat for several.")
-    ] = None,
-    exempt_association: Annotated[
-        list[AuthorAssociation] | None,
-        typer.Option(case_sensitive=False, help="Exempt these; repeat for several."),
-    ] = None,
-    no_exempt_associations: Annotated[bool, typer.Option("--no-exempt-associations", help="Let none through.")] = False,
-    exempt_bots: Annotated[bool | None, typer.Option("--exempt-bots/--no-exempt-bots", help="Exempt bots.")] = None,
-    comment_on_exempt: Annotated[
-        bool | None,
-        typer.Option("--comment-on-exempt/--no-comment-on-exempt", help="Say in a comment why somebody is exempt."),
-    ] = None,
-    exempt_label: Annotated[
-        str | None, typer.Option(help="Pull requests with this label are exempt; '' for none.")
-    ] = None,
-    rules_file: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="The rules that an attestation confirms; an empty file: none."),
-    ] = None,
     as_json: AsJson = False,
+    **changes: Any,
 ) -> None:
     """Change what is given, keep the rest. It reaches new challenges only."""
-    if no_exempt_associations and exempt_association:
-        raise typer.BadParameter("give --exempt-association or --no-exempt-associations, not both")
-    associations = frozenset(exempt_association) if exempt_association else None
-    wanted: dict[str, Any] = {
-        "mode": mode,
-        "window_s": window_s,
-        "draft_prs_gated": gate_drafts,
-        "verification": tuple(dict.fromkeys(verification)) if verification else None,
-        "exempt_associations": frozenset[AuthorAssociation]() if no_exempt_associations else associations,
-        "exempt_bots": exempt_bots,
-        "comment_on_exempt": comment_on_exempt,
-        "exempt_label": None if exempt_label is None else _label(exempt_label),
-        "rules": None if rules_file is None else _rules(rules_file),
-    }
-    changes = {name: value for name, value in wanted.items() if value is not None}
 
     async def work() -> None:
         async with open_store() as backend:
@@ -156,23 +103,6 @@ def set_repo(
         note_unknown(repo_id, record)
 
     run(work())
-
-
-def _label(text: str) -> str:
-    label = text.strip()
-    if len(label) > MAX_LABEL_CHARS:
-        raise typer.BadParameter(f"--exempt-label is longer than GitHub's {MAX_LABEL_CHARS} characters")
-    return label
-
-
-def _rules(path: Path) -> str:
-    try:
-        text = path.read_text("utf-8").strip()
-    except UnicodeDecodeError as exc:
-        raise typer.BadParameter(f"--rules-file {path} is not UTF-8 text") from exc
-    if len(text) > MAX_RULES_CHARS or "\0" in text:
-        raise typer.BadParameter(f"--rules-file {path} must be text of at most {MAX_RULES_CHARS} characters")
-    return text
 
 
 async def _connect(
@@ -239,7 +169,7 @@ def _plain(record: RepositoryRecord, defaults: RepoConfig) -> dict[str, object]:
     """``config`` is what counts; ``configured`` says whether it is the repository's own."""
     fields = asdict(record)
     config = asdict(record.config or defaults)
-    config["exempt_associations"] = sorted(config["exempt_associations"])
+    config |= {name: sorted(value) for name, value in config.items() if isinstance(value, frozenset)}
     return fields | {"configured": record.config is not None, "config": config}
 
 

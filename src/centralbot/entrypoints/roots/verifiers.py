@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from centralbot.adapters.verifiers.attestation import Attestation
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
@@ -16,3 +19,15 @@ def verifiers(secret: bytes, single_use: SingleUse) -> tuple[Verifier, ...]:
         ProofOfWork(secret, single_use),
         Attestation(),
     )
+
+
+def registered() -> Mapping[str, str]:
+    """The name of every kind, and what an owner reads of it: for whoever chooses proofs and judges none."""
+    return {it.kind: it.summary for it in verifiers(bytes(32), _NothingIsUsed())}
+
+
+class _NothingIsUsed:
+    """See :class:`~centralbot.ports.sessions.SingleUse`."""
+
+    async def use(self, kind: str, digest: bytes, *, expires_at: datetime) -> bool:
+        raise NotImplementedError
