@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from centralbot.domain.errors import CentralbotError, RateLimited, Unavailable
 
@@ -164,6 +164,8 @@ def http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[Any]:
     status = exc.status_code
     code = _CODES.get(status, "VALIDATION_ERROR" if status < 500 else "INTERNAL")
     detail = "there is no such path" if status == 404 else exc.detail
+    if isinstance(exc, ValidationException) and isinstance(exc.extra, list):
+        detail = "the body: missing" if any(it.get("source") == "body" for it in exc.extra) else detail
     headers = {**NO_STORE, **(exc.headers or {})}
     return Response(error_body(code, detail), status_code=status, media_type=MediaType.JSON, headers=headers)
 

@@ -17,9 +17,10 @@ from litestar import Litestar, Response, Router, get, post
 
 from centralbot.domain.errors import CentralbotError, Forbidden, NotFound
 from centralbot.entrypoints.http import MIB
+from centralbot.entrypoints.parameters import AnyRequest
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
 from centralbot.entrypoints.web.errors import page_errors
-from centralbot.entrypoints.web.guard import AnyRequest, read_form
+from centralbot.entrypoints.web.forms import read_form
 from centralbot.entrypoints.web.render import CSP, Pages
 
 PERMISSIONS: Mapping[str, str] = {"pull_requests": "write", "metadata": "read"}

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from centralbot.domain import verdicts
-from centralbot.entrypoints.web.guard import MAX_FORM_BYTES
+from centralbot.entrypoints.web.forms import MAX_FORM_BYTES
 from tests.entrypoints.gate.test_pages import overruled, title
 from tests.entrypoints.gate.world import STRANGER, GateWorld, form, gate_world, link, proofs, token
 

@@ -8,7 +8,7 @@ import pytest
 from litestar import Request
 
 from centralbot.domain.errors import RateLimited
-from centralbot.entrypoints.web.guard import RateLimiter, client_of
+from centralbot.entrypoints.guard import RateLimiter, client_of
 from tests.doubles.memory.clock import ManualClock
 
 

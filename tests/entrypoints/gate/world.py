@@ -29,12 +29,13 @@ from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints import http as failures
-from centralbot.entrypoints.api.signin import sign_in_routes
+from centralbot.entrypoints.api.gate import gate_api
+from centralbot.entrypoints.guard import Guard, RateLimiter
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
-from centralbot.entrypoints.web.gate import gate_routes
-from centralbot.entrypoints.web.guard import Guard
+from centralbot.entrypoints.web.gate import gate_pages
 from centralbot.entrypoints.web.render import Pages
+from centralbot.entrypoints.web.sign_in import sign_in_routes
 from centralbot.ports.sessions import Session
 from centralbot.ports.use_cases.accounts import Accounts, Caller
 from centralbot.ports.use_cases.challenges import ChallengeService
@@ -140,9 +141,11 @@ async def gate_world(
         clock=clock,
         ids=ids,
     )
+    guesses = RateLimiter(clock.monotonic_s)
     app = Litestar(
         route_handlers=[
-            pages.static.route(), *sign_in_routes(guard, pages), *gate_routes(guard, pages, keeper, clock),
+            pages.static.route(), sign_in_routes(guard, pages),
+            gate_api(guard, keeper, guesses), gate_pages(guard, pages, keeper, guesses),
         ],
         exception_handlers=failures.HANDLERS,
         request_max_body_size=MIB,

@@ -13,7 +13,7 @@ import pytest
 
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
-from centralbot.entrypoints.web.guard import MAX_REFUSED, MAX_SIGN_INS
+from centralbot.entrypoints.guard import MAX_REFUSED, MAX_SIGN_INS
 from tests.builders import AUTHOR
 from tests.entrypoints.gate.world import STRANGER, URL, GateWorld, gate_world, token
 

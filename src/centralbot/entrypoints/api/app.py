@@ -15,22 +15,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from centralbot import __version__
 from centralbot.domain.errors import CentralbotError, Unavailable
 from centralbot.entrypoints import http as failures
-from centralbot.entrypoints.api.gate_operations import GATE
 from centralbot.entrypoints.api.internal import Internal
-from centralbot.entrypoints.api.openapi import DescribedPathsPlugin
-from centralbot.entrypoints.api.operations import INTERNAL, SIGN_IN
-from centralbot.entrypoints.api.owner_operations import OWNER
 from centralbot.entrypoints.http import MIB, error_body, send_json
 from centralbot.entrypoints.metrics import CONTENT_TYPE, exposition
+from centralbot.entrypoints.openapi import SECURITY_SCHEMES, Description
 from centralbot.entrypoints.secret_key import check_secret_key
-from centralbot.entrypoints.web.errors import errors_without_route
-from centralbot.entrypoints.web.render import Pages
 from centralbot.ports.admin import Health
 
 log = structlog.get_logger("centralbot.api")
-
-OPERATIONS = (*INTERNAL, *SIGN_IN, *OWNER, *GATE)
-
 
 Handler = Callable[[Any, Any, Any], Awaitable[None]]
 ACTIONS = "/internal/v2/bot-actions/"
@@ -38,10 +30,10 @@ ACTIONS = "/internal/v2/bot-actions/"
 
 @dataclass(frozen=True, slots=True)
 class PeopleSide:
-    """What people are served: routes, and pages for where there is none."""
+    """What people are served: routes, and what answers where there is none."""
 
     routes: Sequence[Any]
-    pages: Pages
+    exception_handlers: Mapping[int | type[Exception], Any]
 
 
 class Application(Litestar):
@@ -105,11 +97,8 @@ def build_app(
             log.warning("metrics.no_backlog", error=exc.message)
         return Response(exposition(internal.metrics.registry), media_type=CONTENT_TYPE)
 
-    hot: dict[str, Handler] = {
-        "/internal/v2/github/events/pull-request": internal.pull_request,
-        "/internal/v2/github/events/installation-sync": internal.installation,
-        "/internal/v2/bot-actions/claim": internal.claim,
-    }
+    described = internal.routes()
+    hot = {route.path: route.handler for route in described if "{" not in route.path}
 
     # Mounted, because Litestar 2.25 does not find a raw route with a parameter in its path (KeyError for the method).
     async def result(scope: Any, receive: Any, send: Any) -> None:
@@ -133,9 +122,10 @@ def build_app(
             title="centralbot",
             version=__version__,
             path="/schema",
-            render_plugins=[DescribedPathsPlugin(OPERATIONS, path=["/", "/openapi.json"])],
+            components=SECURITY_SCHEMES,
+            render_plugins=[Description(described, path=["/", "/openapi.json"])],
         ),
-        exception_handlers=failures.HANDLERS if people is None else errors_without_route(people.pages),
+        exception_handlers=dict(failures.HANDLERS if people is None else people.exception_handlers),
         request_max_body_size=MIB,
         logging_config=None,
     )

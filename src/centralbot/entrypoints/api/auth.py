@@ -22,7 +22,13 @@ _NAMES = {
     b"x-sitg-signature": "signature",
     b"x-sitg-nonce": "nonce",
 }
-_PREFIX = PREFIX.encode()
+HEADERS = (
+    ("x-sitg-key-id", True, "id of an active service key"),
+    ("x-sitg-timestamp", True, "unix seconds"),
+    ("x-sitg-signature", True, "sha256= and the hex HMAC-SHA256"),
+    ("x-sitg-nonce", False, "16 to 64 characters, fresh per request"),
+)
+"""For OpenAPI: name, whether it is required, meaning."""
 
 
 @dataclass(frozen=True, slots=True)

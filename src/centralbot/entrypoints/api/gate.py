@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get, post
-from litestar.params import FromPath
+from litestar import Router, get, post
+from litestar.datastructures import CacheControlHeader
+from litestar.params import JSONBody, PathParameter
 
 from centralbot.domain.errors import NotFound
-from centralbot.entrypoints.decoding import decode
-from centralbot.entrypoints.web.guard import MAX_FORM_BYTES, AnyRequest, Guard, RateLimiter, client_of
+from centralbot.entrypoints.decoding import StrictBody
+from centralbot.entrypoints.guard import AnyonesRequest, Guard, RateLimiter
+from centralbot.entrypoints.openapi import SIGNED_IN, OptionalBody, refusals
 from centralbot.ports.use_cases.verification import GateView, VerificationService
 from centralbot.ports.verifier import Step
 
-NO_STORE = {"cache-control": "no-store"}
+MAX_PROOFS_BYTES = 128 * 1024
+GateToken = Annotated[str, PathParameter(description="the last part of the link in the bot's comment")]
 
 
 class GatePullRequest(msgspec.Struct, kw_only=True):
@@ -61,7 +64,7 @@ class GateAnswer(msgspec.Struct, kw_only=True):
     now: datetime
 
 
-class VerifyRequest(msgspec.Struct, kw_only=True):
+class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Proofs by kind, each with its fields. A challenge that is verified already needs none."""
 
     proofs: dict[str, dict[str, Any]] = {}
@@ -71,40 +74,48 @@ class VerifyAnswer(msgspec.Struct, kw_only=True):
     status: str
 
 
-_VERIFY = msgspec.json.Decoder(VerifyRequest)
-_ENCODER = msgspec.json.Encoder()
+NOTHING = VerifyRequest()
 
 
-def gate_api_routes(guard: Guard, keeper: VerificationService, guesses: RateLimiter) -> list[Any]:
-    """The two routes; errors are the contract's envelope."""
+def gate_api(guard: Guard, verification: VerificationService, guesses: RateLimiter) -> Router:
+    """The two routes; what they raise becomes the contract's envelope."""
 
-    @get("/api/v1/gate/{gate_token:str}", include_in_schema=False)
-    async def look(request: AnyRequest, gate_token: FromPath[str]) -> Response[bytes]:
-        client = client_of(request)
-        guesses.check(client)
-        caller = await guard.find(request)
-        try:
-            view = await keeper.look(gate_token, caller)
-        except NotFound:
-            guesses.missed(client)
-            raise
-        return _json(answer(view))
+    @get(
+        "/",
+        operation_id="lookAtGate",
+        summary="One challenge as the caller sees it: what is asked, until when",
+        responses=refusals(400, 401, 404, 429, 503),
+    )
+    async def look(request: AnyonesRequest, gate_token: GateToken) -> GateAnswer:
+        with guesses.counting(request, NotFound):
+            return answer(await verification.look(gate_token, request.user))
 
-    @post("/api/v1/gate/{gate_token:str}/verify", include_in_schema=False, request_max_body_size=MAX_FORM_BYTES)
-    async def verify(request: AnyRequest, gate_token: FromPath[str]) -> Response[bytes]:
-        client = client_of(request)
-        guesses.check(client)
-        caller = await guard.find(request)
-        body = await request.body()
-        given = decode(_VERIFY, body).proofs if body.strip() else {}
-        try:
-            challenge = await keeper.verify(gate_token, caller, given)
-        except NotFound:
-            guesses.missed(client)
-            raise
-        return _json(VerifyAnswer(status=challenge.status.value))
+    @post(
+        "/verify",
+        operation_id="verifyAtGate",
+        summary="Show the proofs, as the pull request's author; verified already is the same answer",
+        status_code=200,
+        responses=refusals(400, 401, 403, 404, 409, 413, 429, 503),
+        operation_class=OptionalBody,
+        security=SIGNED_IN,
+    )
+    async def verify(
+        request: AnyonesRequest, gate_token: GateToken, data: JSONBody[VerifyRequest] = NOTHING
+    ) -> VerifyAnswer:
+        with guesses.counting(request, NotFound):
+            challenge = await verification.verify(gate_token, request.user, data.proofs)
+        return VerifyAnswer(status=challenge.status.value)
 
-    return [look, verify]
+    return Router(
+        path="/api/v1/gate/{gate_token:str}",
+        route_handlers=[look, verify],
+        guards=[guesses.check_caller, guard.find_caller],
+        dto=StrictBody,
+        return_dto=None,
+        request_max_body_size=MAX_PROOFS_BYTES,
+        cache_control=CacheControlHeader(no_store=True),
+        tags=["contributor"],
+    )
 
 
 def answer(view: GateView) -> GateAnswer:
@@ -140,7 +151,3 @@ def _step(step: Step) -> GateStep:
 
 def _second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
-
-
-def _json(value: msgspec.Struct) -> Response[bytes]:
-    return Response(_ENCODER.encode(value), status_code=200, media_type="application/json", headers=NO_STORE)

@@ -33,6 +33,7 @@ from centralbot.entrypoints.http import (
     send_and_linger,
     send_json,
 )
+from centralbot.entrypoints.openapi import RawRoute
 from centralbot.ports.admin import ServiceKeys
 from centralbot.ports.clock import Clock
 from centralbot.ports.outbox import ClaimRequest, Outbox
@@ -50,6 +51,8 @@ _CLAIM = msgspec.json.Decoder(actions.ClaimBody)
 _SIGNED_RESULT = msgspec.json.Decoder(actions.SignedResult)
 _RESULT = msgspec.json.Decoder(actions.ResultBody)
 
+REFUSALS = (400, 403, 413, 503)
+
 Answer = Callable[[Scope, Receive], Awaitable[Any]]
 
 
@@ -63,6 +66,52 @@ class Internal:
     clock: Clock
     metrics: ApiMetrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def routes(self) -> tuple[RawRoute, ...]:
+        """The endpoints, as they are served and described."""
+        events_path, actions_path = "/internal/v2/github/events", "/internal/v2/bot-actions"
+        return (
+            RawRoute(
+                path=f"{events_path}/pull-request",
+                handler=self.pull_request,
+                name="ingestPullRequest",
+                summary="Take a pull request delivery, once",
+                request=events.PullRequestRequest,
+                answer=events.PullRequestAnswer,
+                refusals=REFUSALS,
+                headers=auth.HEADERS,
+            ),
+            RawRoute(
+                path=f"{events_path}/installation-sync",
+                handler=self.installation,
+                name="ingestInstallation",
+                summary="Take an installation delivery, once",
+                request=events.InstallationRequest,
+                answer=events.InstallationAnswer,
+                refusals=REFUSALS,
+                headers=auth.HEADERS,
+            ),
+            RawRoute(
+                path=f"{actions_path}/claim",
+                handler=self.claim,
+                name="claimActions",
+                summary="Lease actions to a worker",
+                request=actions.ClaimBody,
+                answer=actions.ClaimAnswer,
+                refusals=REFUSALS,
+                headers=auth.HEADERS,
+            ),
+            RawRoute(
+                path=f"{actions_path}/{{action_id}}/result",
+                handler=self.result,
+                name="settleAction",
+                summary="Take the result of a leased action",
+                request=actions.ResultBody,
+                answer=actions.ResultAnswer,
+                refusals=(*REFUSALS, 404, 409),
+                headers=auth.HEADERS,
+            ),
+        )
 
     async def pull_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer("pull-request", self._pull_request, scope, receive, send)

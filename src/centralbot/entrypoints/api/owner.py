@@ -2,173 +2,213 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-import msgspec
-from litestar import MediaType, Response, delete, get, post, put
-from litestar.params import FromPath
+from litestar import Router, delete, get, post, put
+from litestar.datastructures import CacheControlHeader
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from centralbot.domain.challenge import ChallengeStatus
-from centralbot.domain.errors import NotFound, ValidationError
-from centralbot.entrypoints.api import owner_wire as wire
-from centralbot.entrypoints.decoding import decode
+from centralbot.entrypoints.api import owner_schemas as schemas
+from centralbot.entrypoints.decoding import StrictBody
+from centralbot.entrypoints.guard import CallersRequest, Guard
 from centralbot.entrypoints.http import MIB
-from centralbot.entrypoints.web.guard import AnyRequest, Guard
+from centralbot.entrypoints.openapi import SIGNED_IN, OptionalBody, refusals
+from centralbot.entrypoints.parameters import (
+    PAGE_START,
+    PATH_DECODERS,
+    STATUS_FILTER,
+    ChallengeId,
+    GitHubUserId,
+    RepoId,
+)
 from centralbot.ports.use_cases.owner_challenges import OwnerServices
-from centralbot.ports.use_cases.validation import MAX_ID
 
-T = TypeVar("T")
-REPO = "/api/v1/repos/{repo_id:str}"
-CHALLENGE = "/api/v1/challenges/{challenge_id:str}"
-NO_STORE = {"cache-control": "no-store"}
-_NUMBER = re.compile(r"-?[0-9]+")
-_ENCODER = msgspec.json.Encoder()
-_CONFIG = msgspec.json.Decoder(wire.ConfigBody)
-_WHITELIST = msgspec.json.Decoder(wire.WhitelistBody)
-_LOGINS = msgspec.json.Decoder(wire.LoginsBody)
-_EXTEND = msgspec.json.Decoder(wire.ExtendBody)
+EVERYWHERE = (400, 401, 403, 429, 503)
+OF_REPOSITORY = refusals(*EVERYWHERE, 404)
+WITH_BODY = refusals(*EVERYWHERE, 404, 413)
+AS_USUAL = schemas.ExtendBody()
+OF_CHALLENGE = refusals(*EVERYWHERE, 404, 409, 413)
 
 
-def owner_routes(guard: Guard, desks: OwnerServices) -> list[Any]:
-    """The routes. What they raise becomes the contract's envelope; ``openapi`` describes them."""
-    owner, whitelist, challenges = desks.owner, desks.whitelist, desks.challenges
+def owner_api(guard: Guard, services: OwnerServices) -> Router:
+    """The routes, for those who are signed in. What they raise becomes the contract's envelope."""
+    return Router(
+        path="/api/v1",
+        route_handlers=[*_repositories(services), *_whitelist(services), *_challenges(services)],
+        guards=[guard.require_caller],
+        dto=StrictBody,
+        return_dto=None,
+        type_decoders=PATH_DECODERS,
+        dependencies={"before": PAGE_START, "only": STATUS_FILTER},
+        request_max_body_size=MIB,
+        cache_control=CacheControlHeader(no_store=True),
+        tags=["owner"],
+        security=SIGNED_IN,
+    )
 
-    @get("/api/v1/me", include_in_schema=False)
-    async def me(request: AnyRequest) -> Response[bytes]:
-        caller = await guard.require(request)
+
+def _repositories(services: OwnerServices) -> list[Any]:
+    owner = services.owner
+
+    @get("/me", operation_id="whoAmI", summary="Who is signed in", responses=refusals(*EVERYWHERE))
+    async def me(request: CallersRequest) -> schemas.MeAnswer:
+        caller = request.user
         via = "bearer" if caller.session_id is None else "session"
-        return _json(wire.MeAnswer(caller.user.id, caller.user.login, via))
+        return schemas.MeAnswer(caller.user.id, caller.user.login, via)
 
-    @get("/api/v1/repos", include_in_schema=False)
-    async def repositories(request: AnyRequest) -> Response[bytes]:
-        return _json(wire.repositories_answer(await owner.repositories(await guard.require(request))))
+    @get(
+        "/repos",
+        operation_id="listRepositories",
+        summary="The caller's repositories where the App is installed",
+        responses=refusals(*EVERYWHERE),
+    )
+    async def repositories(request: CallersRequest) -> schemas.RepositoriesAnswer:
+        return schemas.repositories_answer(await owner.repositories(request.user))
 
-    @get(f"{REPO}/github-app-status", include_in_schema=False)
-    async def app_status(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller = await guard.require(request)
-        managed = await owner.repository(caller, github_id(repo_id, "repo_id"))
-        return _json(wire.app_status_answer(managed.status))
+    @get(
+        "/repos/{repo_id:str}/github-app-status",
+        operation_id="getAppStatus",
+        summary="Whether the App is installed there",
+        responses=OF_REPOSITORY,
+    )
+    async def app_status(request: CallersRequest, repo_id: RepoId) -> schemas.AppStatusAnswer:
+        return schemas.app_status_answer((await owner.repository(request.user, repo_id)).status)
 
-    @get(f"{REPO}/config", include_in_schema=False)
-    async def get_config(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller = await guard.require(request)
-        managed = await owner.repository(caller, github_id(repo_id, "repo_id"))
-        return _json(wire.config_answer(managed.config))
+    @get(
+        "/repos/{repo_id:str}/config",
+        operation_id="getConfig",
+        summary="The configuration in force",
+        responses=OF_REPOSITORY,
+    )
+    async def get_config(request: CallersRequest, repo_id: RepoId) -> schemas.ConfigAnswer:
+        return schemas.config_answer((await owner.repository(request.user, repo_id)).config)
 
-    @put(f"{REPO}/config", include_in_schema=False, request_max_body_size=MIB)
-    async def put_config(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller, number = await guard.require(request), github_id(repo_id, "repo_id")
-        kept = (await owner.repository(caller, number)).config
-        config = wire.config_of(await _body(request, _CONFIG), kept)
-        return _json(wire.config_answer(await owner.configure(caller, number, config)))
+    @put(
+        "/repos/{repo_id:str}/config",
+        operation_id="putConfig",
+        summary="Set the configuration, for new challenges",
+        responses=WITH_BODY,
+    )
+    async def put_config(
+        request: CallersRequest, repo_id: RepoId, data: JSONBody[schemas.ConfigBody]
+    ) -> schemas.ConfigAnswer:
+        kept = (await owner.repository(request.user, repo_id)).config
+        config = await owner.configure(request.user, repo_id, schemas.config_of(data, kept))
+        return schemas.config_answer(config)
 
-    @get(f"{REPO}/whitelist", include_in_schema=False)
-    async def get_whitelist(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller = await guard.require(request)
-        return _json(wire.whitelist_answer(await whitelist.entries(caller, github_id(repo_id, "repo_id"))))
+    @get(
+        "/repos/{repo_id:str}/audit",
+        operation_id="listAudit",
+        summary="What happened there, and who did it",
+        responses=OF_REPOSITORY,
+    )
+    async def audit(
+        request: CallersRequest, repo_id: RepoId, before: NamedDependency[UUID | None]
+    ) -> schemas.AuditAnswer:
+        return schemas.audit_answer(await owner.audit(request.user, repo_id, before=before))
 
-    @put(f"{REPO}/whitelist", include_in_schema=False, request_max_body_size=MIB)
-    async def put_whitelist(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller, number = await guard.require(request), github_id(repo_id, "repo_id")
-        await owner.repository(caller, number)
-        users = wire.users(await _body(request, _WHITELIST))
-        return _json(wire.whitelist_answer(await whitelist.replace(caller, number, users)))
-
-    @delete(f"{REPO}/whitelist/{{user_id:str}}", include_in_schema=False, status_code=204)
-    async def remove(request: AnyRequest, repo_id: FromPath[str], user_id: FromPath[str]) -> None:
-        caller = await guard.require(request)
-        await whitelist.remove(caller, github_id(repo_id, "repo_id"), github_id(user_id, "github_user_id"))
-
-    @post(f"{REPO}/whitelist/resolve-logins", include_in_schema=False, status_code=200, request_max_body_size=MIB)
-    async def resolve(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller, number = await guard.require(request), github_id(repo_id, "repo_id")
-        await owner.repository(caller, number)
-        resolved = await whitelist.resolve(caller, number, (await _body(request, _LOGINS)).logins)
-        return _json(wire.LoginsAnswer([wire.account(user) for user in resolved.found], list(resolved.unresolved)))
-
-    @get(f"{REPO}/challenges", include_in_schema=False)
-    async def list_challenges(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller, number = await guard.require(request), github_id(repo_id, "repo_id")
-        status, before = challenge_status(_asked(request, "status")), cursor(_asked(request, "cursor"))
-        return _json(
-            wire.challenges_answer(await challenges.of_repository(caller, number, status=status, before=before))
-        )
-
-    @get(f"{REPO}/audit", include_in_schema=False)
-    async def audit(request: AnyRequest, repo_id: FromPath[str]) -> Response[bytes]:
-        caller, number = await guard.require(request), github_id(repo_id, "repo_id")
-        page = await owner.audit(caller, number, before=cursor(_asked(request, "cursor")))
-        return _json(wire.audit_answer(page))
-
-    @post(f"{CHALLENGE}/exempt", include_in_schema=False, status_code=200)
-    async def exempt(request: AnyRequest, challenge_id: FromPath[str]) -> Response[bytes]:
-        caller = await guard.require(request)
-        return _json(wire.challenge_answer(await challenges.exempt(caller, our_id(challenge_id))))
-
-    @post(f"{CHALLENGE}/extend", include_in_schema=False, status_code=200, request_max_body_size=MIB)
-    async def extend(request: AnyRequest, challenge_id: FromPath[str]) -> Response[bytes]:
-        caller, ours = await guard.require(request), our_id(challenge_id)
-        await challenges.find(caller, ours)
-        by_s = (await _body(request, _EXTEND, default=wire.ExtendBody())).by_s
-        return _json(wire.challenge_answer(await challenges.extend(caller, ours, by_s=by_s)))
-
-    @post(f"{CHALLENGE}/cancel", include_in_schema=False, status_code=200)
-    async def cancel(request: AnyRequest, challenge_id: FromPath[str]) -> Response[bytes]:
-        caller = await guard.require(request)
-        return _json(wire.challenge_answer(await challenges.cancel(caller, our_id(challenge_id))))
-
-    return [
-        me, repositories, app_status, get_config, put_config, get_whitelist, put_whitelist, remove, resolve,
-        list_challenges, audit, exempt, extend, cancel,
-    ]  # fmt: skip
+    return [me, repositories, app_status, get_config, put_config, audit]
 
 
-def github_id(text: str, name: str) -> int:
-    """An id of GitHub's in a path. Raises NotFound for what is no number, ValidationError out of range."""
-    if not _NUMBER.fullmatch(text):
-        raise NotFound("there is no such path")
-    if len(text) > 20 or not 1 <= int(text) <= MAX_ID:
-        raise ValidationError(f"{name}: expected an integer from 1 to 2^63 - 1")
-    return int(text)
+def _whitelist(services: OwnerServices) -> list[Any]:
+    whitelist = services.whitelist
+
+    @get(
+        "/repos/{repo_id:str}/whitelist",
+        operation_id="getWhitelist",
+        summary="Whom the repository lets through",
+        responses=OF_REPOSITORY,
+    )
+    async def entries(request: CallersRequest, repo_id: RepoId) -> schemas.WhitelistAnswer:
+        return schemas.whitelist_answer(await whitelist.entries(request.user, repo_id))
+
+    @put(
+        "/repos/{repo_id:str}/whitelist",
+        operation_id="putWhitelist",
+        summary="Replace the whole whitelist",
+        responses=WITH_BODY,
+    )
+    async def replace(
+        request: CallersRequest, repo_id: RepoId, data: JSONBody[schemas.WhitelistBody]
+    ) -> schemas.WhitelistAnswer:
+        return schemas.whitelist_answer(await whitelist.replace(request.user, repo_id, schemas.users(data)))
+
+    @delete(
+        "/repos/{repo_id:str}/whitelist/{github_user_id:str}",
+        operation_id="removeFromWhitelist",
+        summary="Let somebody through no longer",
+        responses=OF_REPOSITORY,
+    )
+    async def remove(request: CallersRequest, repo_id: RepoId, github_user_id: GitHubUserId) -> None:
+        await whitelist.remove(request.user, repo_id, github_user_id)
+
+    @post(
+        "/repos/{repo_id:str}/whitelist/resolve-logins",
+        operation_id="resolveLogins",
+        summary="The accounts of these logins",
+        status_code=200,
+        responses=WITH_BODY,
+    )
+    async def resolve(
+        request: CallersRequest, repo_id: RepoId, data: JSONBody[schemas.LoginsBody]
+    ) -> schemas.LoginsAnswer:
+        return schemas.logins_answer(await whitelist.resolve(request.user, repo_id, data.logins))
+
+    return [entries, replace, remove, resolve]
 
 
-def our_id(text: str) -> UUID:
-    """An id of ours in a path. Raises NotFound: no other text can be the id of anything."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("there is no such challenge") from None
+def _challenges(services: OwnerServices) -> list[Any]:
+    challenges = services.challenges
 
+    @get(
+        "/repos/{repo_id:str}/challenges",
+        operation_id="listChallenges",
+        summary="A repository's challenges, newest first, 50 a page",
+        responses=OF_REPOSITORY,
+    )
+    async def of_repository(
+        request: CallersRequest,
+        repo_id: RepoId,
+        before: NamedDependency[UUID | None],
+        only: NamedDependency[ChallengeStatus | None],
+    ) -> schemas.ChallengesAnswer:
+        page = await challenges.of_repository(request.user, repo_id, status=only, before=before)
+        return schemas.challenges_answer(page)
 
-def cursor(text: str | None) -> UUID | None:
-    """Where a page begins. Raises ValidationError."""
-    try:
-        return None if text is None else UUID(text)
-    except ValueError:
-        raise ValidationError("cursor: not one that this list gave; leave it out to begin anew") from None
+    @post(
+        "/challenges/{challenge_id:str}/exempt",
+        operation_id="exemptChallenge",
+        summary="Let the author in",
+        status_code=200,
+        responses=OF_CHALLENGE,
+    )
+    async def exempt(request: CallersRequest, challenge_id: ChallengeId) -> schemas.WireChallenge:
+        return schemas.challenge_answer(await challenges.exempt(request.user, challenge_id))
 
+    @post(
+        "/challenges/{challenge_id:str}/extend",
+        operation_id="extendChallenge",
+        summary="Give more time; by default as much as the repository gives anybody",
+        status_code=200,
+        responses=OF_CHALLENGE,
+        operation_class=OptionalBody,
+    )
+    async def extend(
+        request: CallersRequest, challenge_id: ChallengeId, data: JSONBody[schemas.ExtendBody] = AS_USUAL
+    ) -> schemas.WireChallenge:
+        return schemas.challenge_answer(await challenges.extend(request.user, challenge_id, by_s=data.by_s))
 
-def challenge_status(text: str | None) -> ChallengeStatus | None:
-    """A filter. Raises ValidationError."""
-    try:
-        return None if text is None else ChallengeStatus(text)
-    except ValueError:
-        raise ValidationError(f"status: expected one of {', '.join(ChallengeStatus)}") from None
+    @post(
+        "/challenges/{challenge_id:str}/cancel",
+        operation_id="cancelChallenge",
+        summary="Cancel the check",
+        status_code=200,
+        responses=OF_CHALLENGE,
+    )
+    async def cancel(request: CallersRequest, challenge_id: ChallengeId) -> schemas.WireChallenge:
+        return schemas.challenge_answer(await challenges.cancel(request.user, challenge_id))
 
-
-def _asked(request: AnyRequest, name: str) -> str | None:
-    found = request.query_params.getall(name, [])
-    if len(found) > 1:
-        raise ValidationError(f"{name}: given more than once")
-    return str(found[0]) if found else None
-
-
-async def _body(request: AnyRequest, decoder: msgspec.json.Decoder[T], *, default: T | None = None) -> T:
-    raw = await request.body()
-    return default if not raw and default is not None else decode(decoder, raw)
-
-
-def _json(value: msgspec.Struct) -> Response[bytes]:
-    return Response(_ENCODER.encode(value), media_type=MediaType.JSON, headers=NO_STORE)
+    return [of_repository, exempt, extend, cancel]

@@ -24,10 +24,11 @@ from centralbot.domain.errors import Unavailable
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints.api.app import PeopleSide, build_app
+from centralbot.entrypoints.api.gate import gate_api
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
-from centralbot.entrypoints.api.owner import owner_routes
-from centralbot.entrypoints.api.signin import sign_in_routes
+from centralbot.entrypoints.api.owner import owner_api
+from centralbot.entrypoints.guard import Guard, RateLimiter
 from centralbot.entrypoints.roots.verifiers import verifiers
 from centralbot.entrypoints.secret_key import check_secret_key
 from centralbot.entrypoints.server import Server, make_server, started
@@ -41,10 +42,11 @@ from centralbot.entrypoints.settings import (
     base_url,
 )
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
-from centralbot.entrypoints.web.gate import gate_routes
-from centralbot.entrypoints.web.guard import Guard
+from centralbot.entrypoints.web.errors import errors_without_route
+from centralbot.entrypoints.web.gate import gate_pages
 from centralbot.entrypoints.web.owner import owner_pages
 from centralbot.entrypoints.web.render import Pages
+from centralbot.entrypoints.web.sign_in import sign_in_routes
 from centralbot.ports.outbox import OutboxRules
 from centralbot.ports.people import PeopleOnGitHub, SignIn
 from centralbot.ports.use_cases.accounts import Accounts, Rights
@@ -100,7 +102,7 @@ def assemble(
     )
     guard = Guard(accounts, backend.clock, public_url=public_url)
     pages = Pages(public_url=public_url, can_sign_in=accounts.can_sign_in)
-    desks = open_owner_services(
+    services = open_owner_services(
         repositories=store.repositories,
         whitelist=store.whitelist,
         challenges=store.challenges,
@@ -112,7 +114,7 @@ def assemble(
         people=people,
         kinds={kind.kind: kind.summary for kind in kinds},
     )
-    keeper = VerificationService(
+    verification = VerificationService(
         token_key=backend.gate_key,
         challenges=store.challenges,
         repositories=store.repositories,
@@ -122,14 +124,16 @@ def assemble(
         clock=backend.clock,
         ids=ids,
     )
+    guesses = RateLimiter(backend.clock.monotonic_s)  # one for the page and its JSON
     routes = [
         pages.static.route(),
-        *sign_in_routes(guard, pages),
-        *owner_routes(guard, desks),
-        owner_pages(guard, pages, desks, web_url=web_url),
-        *gate_routes(guard, pages, keeper, backend.clock),
+        sign_in_routes(guard, pages),
+        owner_api(guard, services),
+        owner_pages(guard, pages, services, web_url=web_url),
+        gate_api(guard, verification, guesses),
+        gate_pages(guard, pages, verification, guesses),
     ]
-    return PeopleSide(routes, pages)
+    return PeopleSide(routes, errors_without_route(pages))
 
 
 log = structlog.get_logger("centralbot")

@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 from centralbot.domain.errors import CentralbotError, Unauthenticated
 from centralbot.entrypoints import http as failures
 from centralbot.entrypoints.http import error_parts, loggable
-from centralbot.entrypoints.web.guard import AnyRequest
+from centralbot.entrypoints.parameters import AnyRequest
 from centralbot.entrypoints.web.render import Pages
 from centralbot.ports.use_cases.accounts import Caller
 
@@ -34,11 +34,6 @@ FAILED = "Something went wrong"
 UNEXPECTED = "This is our mistake, not yours; it was logged. Nothing of what you asked for was half done"
 MISSING = "This page does not exist, or no longer. Check the address, or begin at the start page"
 FOR_PROGRAMS = ("/api/", "/internal/")
-
-
-def remember(request: AnyRequest, caller: Caller | None) -> None:
-    """Note who calls, so that an error's page can still say who is signed in."""
-    request.state.centralbot_caller = caller
 
 
 def page_errors(pages: Pages) -> dict[int | type[Exception], Any]:
@@ -111,7 +106,8 @@ def _page(
 
 
 def _caller(request: AnyRequest) -> Caller | None:
-    found = getattr(request.state, "centralbot_caller", None)
+    """Who called, as far as a guard has found out."""
+    found = request.scope.get("user")
     return found if isinstance(found, Caller) else None
 
 

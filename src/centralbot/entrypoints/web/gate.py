@@ -21,13 +21,12 @@ from centralbot.domain.errors import (
     ValidationError,
 )
 from centralbot.domain.rules import DRAFT, EXEMPTIONS
-from centralbot.entrypoints.api.gate import gate_api_routes
+from centralbot.entrypoints.guard import AnyonesRequest, Guard, RateLimiter
 from centralbot.entrypoints.http import error_parts
-from centralbot.entrypoints.web.errors import page_errors, remember
-from centralbot.entrypoints.web.guard import MAX_FORM_BYTES, AnyRequest, Form, Guard, RateLimiter, client_of, read_form
+from centralbot.entrypoints.parameters import AnyRequest
+from centralbot.entrypoints.web.errors import page_errors
+from centralbot.entrypoints.web.forms import MAX_FORM_BYTES, Form, read_form
 from centralbot.entrypoints.web.render import Pages
-from centralbot.ports.clock import Clock
-from centralbot.ports.use_cases.accounts import Caller
 from centralbot.ports.use_cases.verification import GateView, Given, ProofsRefused, VerificationService
 
 CANCELED: Mapping[str, str] = {
@@ -61,18 +60,12 @@ TEMPLATES = {
 NOTHING_GIVEN: Given = {}
 
 
-def gate_routes(guard: Guard, pages: Pages, keeper: VerificationService, clock: Clock) -> list[Any]:
-    """Everything of the contributor's side: the page and its JSON, with one limit on guesses for both."""
-    guesses = RateLimiter(clock.monotonic_s)
-    return [*gate_api_routes(guard, keeper, guesses), gate_pages(guard, pages, keeper, guesses)]
-
-
-def gate_pages(guard: Guard, pages: Pages, keeper: VerificationService, guesses: RateLimiter) -> Router:
+def gate_pages(guard: Guard, pages: Pages, verification: VerificationService, guesses: RateLimiter) -> Router:
     """``GET`` and ``POST /g/{gate_token}``."""
 
     def show(
+        request: AnyonesRequest,
         view: GateView,
-        caller: Caller | None,
         here: str,
         *,
         status: int = 200,
@@ -89,7 +82,7 @@ def gate_pages(guard: Guard, pages: Pages, keeper: VerificationService, guesses:
         return pages.page(
             template,
             here=here,
-            caller=caller,
+            caller=request.user,
             status=status,
             view=view,
             challenge=challenge,
@@ -106,44 +99,35 @@ def gate_pages(guard: Guard, pages: Pages, keeper: VerificationService, guesses:
             else why_exempt(challenge.reason),
         )
 
-    async def view_of(request: AnyRequest, token: str, caller: Caller | None) -> GateView:
-        try:
-            return await keeper.look(token, caller)
-        except NotFound:
-            guesses.missed(client_of(request))
-            raise
+    @get()
+    async def look(request: AnyonesRequest, gate_token: FromPath[str]) -> Response[str]:
+        with guesses.counting(request, NotFound):
+            view = await verification.look(gate_token, request.user)
+        return show(request, view, _here(gate_token))
 
-    @get("/g/{gate_token:str}", include_in_schema=False)
-    async def look(request: AnyRequest, gate_token: FromPath[str]) -> Response[str]:
-        guesses.check(client_of(request))
-        caller = await guard.find(request)
-        remember(request, caller)
-        return show(await view_of(request, gate_token, caller), caller, _here(gate_token))
-
-    @post("/g/{gate_token:str}", include_in_schema=False, request_max_body_size=MAX_FORM_BYTES)
-    async def verify(request: AnyRequest, gate_token: FromPath[str]) -> Response[Any]:
-        guesses.check(client_of(request))
+    @post()
+    async def verify(request: AnyonesRequest, gate_token: FromPath[str]) -> Response[Any]:
         guard.same_origin(request)
-        caller, here = await guard.find(request), _here(gate_token)
-        remember(request, caller)
+        here = _here(gate_token)
         given = proofs_of(await read_form(request))
+        status, errors = 200, dict[str, str]()
         try:
-            await keeper.verify(gate_token, caller, given)
-        except NotFound:
-            guesses.missed(client_of(request))
-            raise
+            with guesses.counting(request, NotFound):
+                await verification.verify(gate_token, request.user, given)
         except Unauthenticated:  # the page says so; a form may not lead to another site, by our own policy
             return pages.redirect(here)
         except ProofsRefused as exc:
             log.info("gate.refused", kinds=sorted(exc.reasons))
-            view = await view_of(request, gate_token, caller)
-            return show(view, caller, here, status=400, errors=exc.reasons, given=given)
+            status, errors = 400, dict(exc.reasons)
         except Forbidden:
             log.info("gate.wrong_account")
-            return show(await view_of(request, gate_token, caller), caller, here, status=403)
+            status = 403
         except ChallengeNotPending:
-            return show(await view_of(request, gate_token, caller), caller, here, status=409)
-        return pages.redirect(here)
+            status = 409
+        else:
+            return pages.redirect(here)
+        view = await verification.look(gate_token, request.user)
+        return show(request, view, here, status=status, errors=errors, given=given if errors else NOTHING_GIVEN)
 
     def problem(template: str) -> Any:
         def answer(request: AnyRequest, exc: NotFound | RateLimited | Unavailable) -> Response[str]:
@@ -153,7 +137,7 @@ def gate_pages(guard: Guard, pages: Pages, keeper: VerificationService, guesses:
             return pages.page(
                 template,
                 here=_here(str(request.path_params.get("gate_token", ""))),
-                caller=getattr(request.state, "centralbot_caller", None),
+                caller=request.scope.get("user"),
                 status=status,
                 headers={name.decode(): value.decode() for name, value in headers},
                 message=exc.message,
@@ -166,7 +150,14 @@ def gate_pages(guard: Guard, pages: Pages, keeper: VerificationService, guesses:
         RateLimited: problem("gate/slow_down.html"),
         Unavailable: problem("gate/away.html"),
     }
-    return Router(path="/", route_handlers=[look, verify], exception_handlers={**page_errors(pages), **own})
+    return Router(
+        path="/g/{gate_token:str}",
+        route_handlers=[look, verify],
+        guards=[guesses.check_caller, guard.find_caller],
+        exception_handlers={**page_errors(pages), **own},
+        request_max_body_size=MAX_FORM_BYTES,
+        include_in_schema=False,
+    )
 
 
 def proofs_of(form: Form) -> Given:

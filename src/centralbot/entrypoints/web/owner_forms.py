@@ -8,17 +8,17 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from litestar import Response, get, post
-from litestar.params import FromPath
+from litestar.params import FromQuery
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.config import MAX_WINDOW_S, Mode, RepoConfig, validate
 from centralbot.domain.errors import ChallengeNotPending, ValidationError
 from centralbot.domain.events import AuthorAssociation
-from centralbot.entrypoints.api.owner import our_id
-from centralbot.entrypoints.web.guard import AnyRequest, Form, read_form
+from centralbot.entrypoints.guard import CallersRequest
+from centralbot.entrypoints.parameters import ChallengeId, once
+from centralbot.entrypoints.web.forms import Form, read_form
 from centralbot.entrypoints.web.owner_frame import MODES, UNITS, Frame, window_parts
 from centralbot.entrypoints.web.render import Flash
-from centralbot.ports.use_cases.accounts import Caller
 from centralbot.ports.use_cases.owner_challenges import ChallengeStory
 from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MIN_EXTEND_S
 
@@ -129,11 +129,10 @@ TOO_LATE = Flash("bad", "It was too late for that: the check is no longer waitin
 
 def challenge_pages(frame: Frame) -> list[Any]:
     """Show it, and overrule it. ``?confirm=`` asks once more before anything is done."""
-    desk = frame.desks.challenges
+    challenges = frame.services.challenges
 
     def page(
-        request: AnyRequest,
-        caller: Caller,
+        request: CallersRequest,
         story: ChallengeStory,
         *,
         confirm: str | None = None,
@@ -147,7 +146,6 @@ def challenge_pages(frame: Frame) -> list[Any]:
         return frame.page(
             request,
             "owner/challenge.html",
-            caller,
             status=status,
             flash=flash,
             story=story,
@@ -162,15 +160,14 @@ def challenge_pages(frame: Frame) -> list[Any]:
         )
 
     @get(CHALLENGE)
-    async def show(request: AnyRequest, challenge_id: FromPath[str]) -> Response[str]:
-        caller = await frame.enter(request)
-        story = await desk.story(caller, our_id(challenge_id))
-        return page(request, caller, story, confirm=frame.asked(request, "confirm"))
+    async def show(request: CallersRequest, challenge_id: ChallengeId, confirm: FromQuery[str] = "") -> Response[str]:
+        once(request, "confirm")
+        return page(request, await challenges.story(request.user, challenge_id), confirm=confirm)
 
     @post(CHALLENGE, status_code=200)
-    async def overrule(request: AnyRequest, challenge_id: FromPath[str]) -> Response[Any]:
-        caller, ours = await frame.enter(request), our_id(challenge_id)
-        story = await desk.story(caller, ours)
+    async def overrule(request: CallersRequest, challenge_id: ChallengeId) -> Response[Any]:
+        caller = request.user
+        story = await challenges.story(caller, challenge_id)
         form = await read_form(request)
         action = form.one("action")
         if action not in WORDS:
@@ -181,14 +178,14 @@ def challenge_pages(frame: Frame) -> list[Any]:
                 by_s = read_seconds(*typed, MIN_EXTEND_S, MAX_EXTEND_S)
                 if by_s is None:
                     errors = {"by": "Give a whole number: at least a minute, at most 30 days."}
-                    return page(request, caller, story, confirm=action, typed=typed, errors=errors, status=400)
-                await desk.extend(caller, ours, by_s=by_s)
+                    return page(request, story, confirm=action, typed=typed, errors=errors, status=400)
+                await challenges.extend(caller, challenge_id, by_s=by_s)
             elif action == "exempt":
-                await desk.exempt(caller, ours)
+                await challenges.exempt(caller, challenge_id)
             else:
-                await desk.cancel(caller, ours)
+                await challenges.cancel(caller, challenge_id)
         except ChallengeNotPending:
-            return page(request, caller, await desk.story(caller, ours), status=409, flash=TOO_LATE)
-        return frame.pages.redirect(f"/challenges/{ours}?done={action}")
+            return page(request, await challenges.story(caller, challenge_id), status=409, flash=TOO_LATE)
+        return frame.pages.redirect(f"/challenges/{challenge_id}?done={action}")
 
     return [show, overrule]

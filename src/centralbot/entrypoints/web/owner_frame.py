@@ -10,57 +10,38 @@ from litestar import Response
 
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.config import Mode
-from centralbot.domain.errors import Unauthenticated, ValidationError
 from centralbot.domain.events import AuthorAssociation
 from centralbot.domain.rules import DRAFT, EXEMPTIONS
 from centralbot.domain.trace import sentence, who
-from centralbot.entrypoints.web.errors import remember
-from centralbot.entrypoints.web.guard import AnyRequest, Guard
+from centralbot.entrypoints.guard import AnyonesRequest, CallersRequest
 from centralbot.entrypoints.web.render import Flash, Pages, when
-from centralbot.ports.use_cases.accounts import Caller
 from centralbot.ports.use_cases.owner_challenges import OwnerServices
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Who calls, and a page for them. ``web_url`` is GitHub's."""
+    """A page of the owner's for whoever asked for it. ``web_url`` is GitHub's."""
 
-    guard: Guard
     pages: Pages
-    desks: OwnerServices
+    services: OwnerServices
     web_url: str
-
-    async def find(self, request: AnyRequest) -> Caller | None:
-        """Who calls, None for nobody."""
-        caller = await self.guard.find(request)
-        remember(request, caller)
-        return caller
-
-    async def enter(self, request: AnyRequest) -> Caller:
-        """Who calls. Raises Unauthenticated, and Forbidden for a form of another site."""
-        caller = await self.find(request)
-        if caller is None:
-            raise Unauthenticated("sign in first")
-        return caller
 
     def page(
         self,
-        request: AnyRequest,
+        request: AnyonesRequest | CallersRequest,
         template: str,
-        caller: Caller | None,
         *,
         status: int = 200,
         flash: Flash | None = None,
         **context: Any,
     ) -> Response[str]:
         """A page; ``?done=`` names what was just done, for a message of ours."""
-        path = request.url.path
         if flash is None and request.method == "GET":
             flash = FLASHES.get(str(request.query_params.get("done", "")))
         return self.pages.page(
             template,
-            here=path,
-            caller=caller,
+            here=request.url.path,
+            caller=request.user,
             flash=flash,
             status=status,
             web_url=self.web_url,
@@ -71,13 +52,6 @@ class Frame:
             sentence=sentence,
             **context,
         )
-
-    def asked(self, request: AnyRequest, name: str) -> str | None:
-        """A value of the query. Raises ValidationError for one given twice."""
-        found = request.query_params.getall(name, [])
-        if len(found) > 1:
-            raise ValidationError(f"{name}: given more than once")
-        return str(found[0]) if found else None
 
 
 S = ChallengeStatus

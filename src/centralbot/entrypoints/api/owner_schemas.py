@@ -1,4 +1,4 @@
-"""The owner API's wire format (contract section 5) and its way into domain values and back."""
+"""The owner API's schemas (contract section 5), and the way from them to domain values and back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from centralbot.domain.events import Actor, AuthorAssociation
 from centralbot.domain.trace import sentence
 from centralbot.ports.admin import WhitelistEntry
 from centralbot.ports.people import RepoRole
-from centralbot.ports.use_cases.owner import AppStatus, AuditPage, OwnRepository, person
+from centralbot.ports.use_cases.owner import AppStatus, AuditPage, OwnRepository, Resolved, person
 from centralbot.ports.use_cases.owner_challenges import ChallengePage
 from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MAX_RESOLVE, MAX_WHITELIST, MIN_EXTEND_S
 
@@ -120,7 +120,7 @@ class LoginsAnswer(Struct, gc=False):
     unresolved: list[str]
 
 
-class ExtendBody(Struct, gc=False):
+class ExtendBody(Struct, frozen=True, gc=False):
     by_s: Annotated[int, Meta(ge=MIN_EXTEND_S, le=MAX_EXTEND_S)] | None = None
 
 
@@ -234,6 +234,10 @@ def account(user: Actor) -> WireAccount:
 
 def whitelist_answer(entries: Sequence[WhitelistEntry]) -> WhitelistAnswer:
     return WhitelistAnswer([account(it.user) for it in entries])
+
+
+def logins_answer(found: Resolved) -> LoginsAnswer:
+    return LoginsAnswer([account(user) for user in found.found], list(found.unresolved))
 
 
 def challenge_answer(it: Challenge) -> WireChallenge:

@@ -1,23 +1,30 @@
-"""Who is there, how often they may try, and the forms that they send."""
+"""Who calls, where their request comes from, and how often they may try: the same for the API and the pages."""
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
+from litestar.handlers import BaseRouteHandler
 
-from centralbot.domain.errors import Forbidden, RateLimited, Unauthenticated, ValidationError
+from centralbot.domain.errors import Forbidden, RateLimited, Unauthenticated
 from centralbot.ports.clock import Clock
 from centralbot.ports.people import SignInRefused
 from centralbot.ports.use_cases.accounts import SIGN_IN_S, Accounts, Begun, Caller, SignedIn
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+CallersRequest = Request[Caller, Any, Any]
+"""A request that ``Guard.require_caller`` let through: ``user`` is who calls."""
+AnyonesRequest = Request[Caller | None, Any, Any]
+"""A request that ``Guard.find_caller`` let through: ``user`` is who calls, None for nobody."""
 
 ALLOWED = 30
 WINDOW_S = 60.0
@@ -26,7 +33,14 @@ MAX_HOST_CHARS = 64
 UNKNOWN_LINKS = "too many unknown links from your network; wait a minute and open the link in the comment again"
 
 
-class RateLimiter:
+class _OfTheProcess:
+    """Stays one where Litestar copies the routes that it stands in."""
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+
+class RateLimiter(_OfTheProcess):
     """Counts misses (unknown links, refused tokens) per client, who waits after ``allowed`` within ``window_s``.
 
     The limit guards no secret (a link has 128 bits): it keeps a flood of guesses from the store and from GitHub. So it
@@ -66,13 +80,26 @@ class RateLimiter:
         if len(self._missed) > self._max_addresses:
             self._missed.popitem(last=False)
 
+    async def check_caller(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """For ``guards=`` of a route: raises RateLimited before anything else is done for the caller."""
+        self.check(client_of(connection))
+
+    @contextmanager
+    def counting(self, connection: Connection, error: type[Exception]) -> Iterator[None]:
+        """A block in which ``error`` counts as a miss of the caller's."""
+        try:
+            yield
+        except error:
+            self.missed(client_of(connection))
+            raise
+
     def __len__(self) -> int:
         return len(self._missed)
 
 
-def client_of(request: AnyRequest) -> str:
+def client_of(connection: Connection) -> str:
     """Whom to count: the client's IPv4 address, or its IPv6 network of 64 bits, which is one household's."""
-    host = request.client.host if request.client is not None else ""
+    host = connection.client.host if connection.client is not None else ""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -84,50 +111,6 @@ def client_of(request: AnyRequest) -> str:
     return str(address)
 
 
-MAX_FORM_BYTES = 128 * 1024
-MAX_FORM_FIELDS = 1_200
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The fields of a form; a field may have several values (check boxes), or none."""
-
-    values: Mapping[str, list[str]]
-
-    def one(self, name: str) -> str:
-        """The field's only value without the space around it, "" where it is missing. Raises ValidationError."""
-        found = self.values.get(name, [])
-        if len(found) > 1:
-            raise ValidationError(f"{name}: sent more than once")
-        return found[0].strip() if found else ""
-
-    def all(self, name: str) -> list[str]:
-        """Every value of the field, in order."""
-        return list(self.values.get(name, []))
-
-    def checked(self, name: str) -> bool:
-        """Whether the check box of that name was ticked."""
-        return bool(self.values.get(name))
-
-
-async def read_form(request: AnyRequest) -> Form:
-    """The form in the request's body, which Litestar keeps under the route's limit. Raises ValidationError."""
-    if request.content_type[0] != RequestEncodingType.URL_ENCODED:
-        raise ValidationError("the form was not sent as application/x-www-form-urlencoded")
-    body = await request.body()
-    try:
-        values = parse_qs(
-            body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict",
-            max_num_fields=MAX_FORM_FIELDS,
-        )  # fmt: skip
-    except ValueError as exc:  # not ASCII, not UTF-8 when unescaped, or too many fields
-        raise ValidationError("the form is malformed; go back, reload the page and try again") from exc
-    if any("\0" in text for name, texts in values.items() for text in (name, *texts)):
-        raise ValidationError("the form has a NUL character in it; remove it and try again")
-    return Form({name: [text.replace("\r\n", "\n") for text in texts] for name, texts in values.items()})
-
-
-AnyRequest = Request[Any, Any, Any]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BEARER = 2_000
 MAX_SIGN_INS = 10
@@ -137,7 +120,7 @@ MAX_REFUSED = 100
 REFUSED = "too many sign-ins and tokens that GitHub refuses came from your network; wait a minute and try again"
 
 
-class Guard:
+class Guard(_OfTheProcess):
     """Cookies are ``__Host-`` ones where the public URL is https: bound to this host, sent over TLS alone.
 
     ``refused`` limits who brings what GitHub refuses: after a few such requests GitHub refuses the good ones of the
@@ -154,65 +137,62 @@ class Guard:
         self.session_cookie = f"{self._prefix}centralbot_session"
         self._sign_in = f"{self._prefix}centralbot_sign_in_"
 
-    async def find(self, request: AnyRequest) -> Caller | None:
-        """Who calls, None for nobody. Raises Unauthenticated for a bad bearer token, RateLimited for many of them,
-        and Forbidden as ``same_origin``.
+    async def find_caller(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """For ``guards=`` of a route: ``request.user`` is who calls, None for nobody.
+
+        Raises Unauthenticated for a bad bearer token, RateLimited for many of them, and Forbidden as ``same_origin``.
         """
-        header = request.headers.get("authorization")
+        connection.scope["user"] = None
+        connection.scope["user"] = await self._find(connection)
+
+    async def require_caller(self, connection: Connection, handler: BaseRouteHandler) -> None:
+        """The same; raises Unauthenticated for nobody too. What a path can do (OPTIONS) may be asked by anybody."""
+        await self.find_caller(connection, handler)
+        if connection.scope["user"] is None and _method(connection) != "OPTIONS":
+            raise Unauthenticated("sign in, or send 'Authorization: Bearer <GitHub user token>'")
+
+    async def _find(self, connection: Connection) -> Caller | None:
+        header = connection.headers.get("authorization")
         scheme, _, token = (header or "").partition(" ")
         # Another scheme is somebody else's: a proxy in front may ask for a password of its own.
         if scheme.lower() == "bearer":
             if not token.strip() or len(token) > MAX_BEARER or not token.isascii():
                 raise Unauthenticated("send 'Authorization: Bearer <GitHub user token>'")
-            return await self._of_bearer(request, token.strip())
-        cookie = request.cookies.get(self.session_cookie)
+            self.refused.check(client_of(connection))
+            with self.refused.counting(connection, SignInRefused):
+                return await self.accounts.of_bearer(token.strip())
+        cookie = connection.cookies.get(self.session_cookie)
         if cookie is None:
             return None
-        self.same_origin(request)
+        self.same_origin(connection)
         return await self.accounts.of_cookie(cookie)
 
-    async def _of_bearer(self, request: AnyRequest, token: str) -> Caller:
-        client = client_of(request)
-        self.refused.check(client)
-        try:
-            return await self.accounts.of_bearer(token)
-        except SignInRefused:
-            self.refused.missed(client)
-            raise
-
-    async def require(self, request: AnyRequest) -> Caller:
-        """Who calls. Raises Unauthenticated."""
-        caller = await self.find(request)
-        if caller is None:
-            raise Unauthenticated("sign in, or send 'Authorization: Bearer <GitHub user token>'")
-        return caller
-
-    def same_origin(self, request: AnyRequest) -> None:
+    def same_origin(self, connection: Connection) -> None:
         """Raises Forbidden for a write that another site's page makes the browser send.
 
         Browsers say where a request comes from in headers that pages cannot forge; a client that sends neither is no
         browser and has no cookie that was not given to it on purpose.
         https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
         """
-        if request.method in SAFE_METHODS:
+        if _method(connection) in SAFE_METHODS:
             return
-        site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+        site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
         if site is not None and site not in ("same-origin", "none"):
             raise Forbidden("this request comes from another site's page; open centralbot's own page and try again")
-        if origin is not None and origin.lower() not in (self.origin.lower(), self._own(request)):
+        if origin is not None and origin.lower() not in (self.origin.lower(), self._own(connection)):
             raise Forbidden(f"this request comes from another origin than {self.origin}, where centralbot is")
 
-    def _own(self, request: AnyRequest) -> str:
+    def _own(self, connection: Connection) -> str:
         """The origin that the browser itself thinks it talks to: as good as the public one, if it is not https."""
-        return "" if self.secure else f"http://{request.headers.get('host', '')}".lower()
+        return "" if self.secure else f"http://{connection.headers.get('host', '')}".lower()
 
-    def begun_cookies(self, request: AnyRequest, begun: Begun) -> list[Cookie]:
+    def begun_cookies(self, connection: Connection, begun: Begun) -> list[Cookie]:
         """Keeps a sign-in under way in this browser; several tabs have one each.
 
         Of more than a few none but the new one is kept: another site could have the browser begin so many that all its
         requests to us would be too long.
         """
-        others = [name for name in request.cookies if name.startswith(self._sign_in)]
+        others = [name for name in connection.cookies if name.startswith(self._sign_in)]
         crowd = others if len(others) >= MAX_SIGN_INS else []
         return [
             self._cookie(self.sign_in_name(begun.state), begun.sealed, SIGN_IN_S), *(self.gone(name) for name in crowd)
@@ -233,3 +213,7 @@ class Guard:
         return Cookie(
             key=name, value=value, max_age=max_age_s, path="/", secure=self.secure, httponly=True, samesite="lax"
         )
+
+
+def _method(connection: Connection) -> str:
+    return str(connection.scope.get("method", ""))
