@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,8 +15,9 @@ from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent,
 from centralbot.domain.gating import DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome, Settlement
+from tests.doubles.memory.clock import START
 
-T0 = datetime(2026, 2, 16, 12, 0, tzinfo=UTC)
+T0 = START
 INSTALLATION = 123
 REPO = 999
 AUTHOR = Actor(id=2002, login="contrib")
@@ -89,10 +91,13 @@ def a_config(mode: Mode = Mode.ENFORCE, **fields: Any) -> RepoConfig:
     return replace(RepoConfig(mode=mode, window_s=WINDOW_S), **fields)
 
 
-def a_gate(default: RepoConfig | None = None) -> DecisionContext:
-    return DecisionContext(
-        defaults=default or RepoConfig(), new_id=uuid4, gate_url=lambda i: f"https://bot.example/g/{i}"
-    )
+def a_gate(
+    default: RepoConfig | None = None,
+    *,
+    new_id: Callable[[], UUID] = uuid4,
+    gate_url: Callable[[UUID], str] = lambda challenge_id: f"https://bot.example/g/{challenge_id}",
+) -> DecisionContext:
+    return DecisionContext(defaults=default or RepoConfig(), new_id=new_id, gate_url=gate_url)
 
 
 def a_challenge(status: ChallengeStatus = ChallengeStatus.PENDING, **fields: Any) -> Challenge:

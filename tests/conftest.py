@@ -1,4 +1,4 @@
-"""What every test may use: directories that the embedded server's account can enter, and databases.
+"""What every test may use: directories that the embedded server's account can enter, databases, stores.
 
 All test processes of one run (pytest-xdist) share one embedded server through one data directory, and copy their
 databases from one migrated template. The last process out stops the server; the one that began the run removes the
@@ -8,7 +8,7 @@ directory.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,8 @@ from psycopg.sql import SQL, Identifier
 
 from centralbot.adapters import embedded_postgres
 from centralbot.adapters.postgres.migrate import migrate
+from tests.contracts.adapters import open_memory, open_postgres
+from tests.contracts.driver import UnderTest
 
 TEMPLATE = "migrated_template"
 TEMPLATE_LOCK = 7
@@ -148,3 +150,18 @@ def empty_database(postgres_dsn: str) -> Iterator[str]:
     dsn = _create(postgres_dsn, template="template0")
     yield dsn
     _drop(postgres_dsn, dsn)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[UnderTest]:
+    """A fresh, empty store, of each make in turn: a new adapter is one more parameter here."""
+    opened = open_memory() if request.param == "memory" else open_postgres(request.getfixturevalue("database"))
+    async with opened as under_test:
+        yield under_test
+
+
+@pytest.fixture
+async def postgres(database: str) -> AsyncIterator[UnderTest]:
+    """A fresh, empty PostgreSQL store, for what only a real one can show."""
+    async with open_postgres(database) as under_test:
+        yield under_test

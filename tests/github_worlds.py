@@ -21,6 +21,7 @@ from centralbot.ports.github import (
     WebhookDelivery,
 )
 from github_simulator import Fault, FaultKind, Simulator, running
+from tests.adapters.simulators import PRIVATE_KEY
 from tests.doubles.memory.clock import ManualClock
 from tests.doubles.memory.github import MemoryGitHub
 from tests.openapi import validate_request
@@ -208,14 +209,14 @@ class Recording(PooledNetwork):
 
 
 @asynccontextmanager
-async def simulated(key_pem: str, seen: Callable[[httpx.Request], None]) -> AsyncIterator[SimulatorWorld]:
+async def simulated(seen: Callable[[httpx.Request], None]) -> AsyncIterator[SimulatorWorld]:
     """The real client against a simulator of its own, every request shown to ``seen``."""
     clock = ManualClock(datetime.fromisoformat("2026-02-16T12:00:00+00:00"))
     simulator = Simulator(
-        webhook_secret="s", private_key_pem=key_pem, clock=lambda: clock.now().timestamp(), chance=lambda: 0.0
+        webhook_secret="s", private_key_pem=PRIVATE_KEY, clock=lambda: clock.now().timestamp(), chance=lambda: 0.0
     )
     async with running(simulator) as base_url:
-        settings = GitHubSettings(app_id=str(simulator.app_id), private_key_pem=key_pem, api_url=base_url)
+        settings = GitHubSettings(app_id=str(simulator.app_id), private_key_pem=PRIVATE_KEY, api_url=base_url)
         transport = Recording(seen)
         async with open_github(settings, clock=clock, jitter=lambda: 0.0, http_transport=transport) as app:
             yield SimulatorWorld(simulator=simulator, app=app, clock=clock)

@@ -15,6 +15,7 @@ from centralbot.domain.events import Actor
 from centralbot.ports.people import PeopleOnGitHub, RepoRole, SignIn
 from github_simulator import Fault, FaultKind, Simulator, running
 from tests.adapters.browsers import query_of
+from tests.adapters.simulators import PRIVATE_KEY
 from tests.doubles.memory.clock import ManualClock
 from tests.doubles.memory.people import MemoryPeople
 
@@ -137,11 +138,11 @@ class SimulatorWorld:
 
 
 @asynccontextmanager
-async def simulated_people(key_pem: str) -> AsyncIterator[SimulatorWorld]:
+async def simulated_people() -> AsyncIterator[SimulatorWorld]:
     """The real client against a simulator of its own."""
     clock = ManualClock()
     simulator = Simulator(
-        webhook_secret="s", private_key_pem=key_pem, clock=lambda: clock.now().timestamp(), chance=lambda: 0.0
+        webhook_secret="s", private_key_pem=PRIVATE_KEY, clock=lambda: clock.now().timestamp(), chance=lambda: 0.0
     )
     async with running(simulator) as base, httpx.AsyncClient(trust_env=False) as browser:
         settings = PeopleSettings(

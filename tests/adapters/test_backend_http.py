@@ -29,13 +29,14 @@ from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.api.app import build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
-from centralbot.entrypoints.server import make_server, started
+from centralbot.entrypoints.server import make_server
 from centralbot.ports.clock import Clock
 from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction, OutboxRules
 from centralbot.ports.use_cases.ingest import Ingest
 from tests.builders import AUTHOR, MAINTAINER, a_config, a_gate, a_pull_request_event, an_installation_event
 from tests.doubles.memory.clock import START, ManualClock
 from tests.doubles.memory.store import MemoryStore
+from tests.entrypoints.serving import listening
 
 KEY_ID, SECRET = "key-1", "the key's secret"
 CLAIM = ClaimRequest(worker_id="worker-1", action_types=tuple(ActionType), max_per_installation=1)
@@ -60,11 +61,8 @@ async def backend() -> AsyncIterator[Backend]:
     await store.keys.create(KEY_ID, signing_key(SECRET), allow_unbound=False)
     internal = Internal(Ingest(store.deliveries, gate), store.outbox, store.keys, clock, ApiMetrics())
     server = make_server(build_app(internal, store.health), host="127.0.0.1", port=0, on_stop=internal.stopping.set)
-    task = asyncio.create_task(server.serve())
-    await started(server, task)
-    yield Backend(f"http://127.0.0.1:{server.port}", store)
-    server.stop()
-    await task
+    async with listening(server) as url:
+        yield Backend(url, store)
 
 
 @asynccontextmanager

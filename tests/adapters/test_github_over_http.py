@@ -8,7 +8,6 @@ import pytest
 from centralbot.domain.comments import with_marker
 from centralbot.ports.github import GitHubInstallationUnavailable, GitHubRateLimited, GitHubRefused, GitHubUnavailable
 from github_simulator import Fault, FaultKind
-from github_simulator.credentials import generate_private_key
 from tests.github_worlds import SimulatorWorld, as_described, simulated
 
 CREATE = "issues/create-comment"
@@ -16,15 +15,10 @@ MARKER = "centralbot:gate:0190"
 GATE = with_marker("Please verify", MARKER)
 
 
-@pytest.fixture(scope="module")
-def key_pem() -> str:
-    return generate_private_key()
-
-
 @pytest.fixture
-async def world(key_pem: str) -> AsyncIterator[SimulatorWorld]:
+async def world() -> AsyncIterator[SimulatorWorld]:
     requests: list[httpx.Request] = []
-    async with simulated(key_pem, requests.append) as over_http:
+    async with simulated(requests.append) as over_http:
         yield over_http
     for sent in requests:
         as_described(sent)

@@ -1,7 +1,7 @@
 """What GitHub's headers and answers mean, without any network."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import jwt
 import msgspec
@@ -34,8 +34,8 @@ from centralbot.ports.github import (
     GitHubUnavailable,
     PullRequestRef,
 )
+from tests.builders import T0
 
-NOW = datetime(2026, 2, 16, 12, 0, tzinfo=UTC)
 COMMENT = "issues/create-comment"
 
 
@@ -45,7 +45,7 @@ def an_answer(status: int, message: str = "", headers: Mapping[str, str] | None 
 
 
 def a_fault(response: ApiResponse, *, operation: str = COMMENT, hits: int = 0, jitter: float = 0.0) -> GitHubError:
-    return classify(operation, response, now=NOW, hits=hits, jitter=jitter)
+    return classify(operation, response, now=T0, hits=hits, jitter=jitter)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_a_refusal_that_is_not_in_githubs_words_is_not_its_last_word(status: int
         ({"retry-after": "99999999"}, 0, 0.0, 7_200.0),
         ({"retry-after": "Mon, 16 Feb 2026 12:01:30 GMT"}, 0, 0.0, 90.0),
         ({"retry-after": "30", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "0"}, 0, 0.0, 30.0),
-        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) + 600)}, 0, 0.0, 600.0),
-        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) + 600)}, 0, 0.5, 605.0),
-        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) - 5)}, 0, 0.0, 1.0),
-        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": str(int(NOW.timestamp()) + 600)}, 0, 0.0, 60.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(T0.timestamp()) + 600)}, 0, 0.0, 600.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(T0.timestamp()) + 600)}, 0, 0.5, 605.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(T0.timestamp()) - 5)}, 0, 0.0, 1.0),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": str(int(T0.timestamp()) + 600)}, 0, 0.0, 60.0),
         ({"retry-after": "soon"}, 0, 0.0, 60.0),
         ({}, 0, 0.0, 60.0),
         ({}, 1, 0.0, 120.0),
@@ -115,17 +115,17 @@ def test_a_refusal_that_is_not_in_githubs_words_is_not_its_last_word(status: int
 )
 def test_a_rate_limit_says_how_long(headers: dict[str, str], hits: int, jitter: float, expected_s: float) -> None:
     """Retry-after rules, then the reset of an empty budget, then a minute that doubles up to an hour."""
-    assert expected_s == pause_s(headers, now=NOW, hits=hits, jitter=jitter)
+    assert expected_s == pause_s(headers, now=T0, hits=hits, jitter=jitter)
 
 
 def test_a_wrong_clock_does_not_lengthen_a_pause() -> None:
     """The time until the reset is counted from GitHub's own Date, not from ours six minutes off."""
     headers = {
         "x-ratelimit-remaining": "0",
-        "x-ratelimit-reset": str(int(NOW.timestamp()) + 60),
+        "x-ratelimit-reset": str(int(T0.timestamp()) + 60),
         "date": "Mon, 16 Feb 2026 12:00:00 GMT",
     }
-    assert pause_s(headers, now=NOW - timedelta(minutes=6), hits=0, jitter=0.0) == 60.0
+    assert pause_s(headers, now=T0 - timedelta(minutes=6), hits=0, jitter=0.0) == 60.0
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_no_header_breaks_the_reading(link: str, date: str, number: str) -> None
     next_page(headers)
     server_time(headers)
     redirect_target("https://api.github.com/x", ApiResponse(status=301, headers=headers, body=b""))
-    assert 1.0 <= pause_s(headers, now=NOW, hits=0, jitter=0.99) <= 7_210.0
+    assert 1.0 <= pause_s(headers, now=T0, hits=0, jitter=0.99) <= 7_210.0
 
 
 @given(st.binary() | st.text().map(lambda text: msgspec.json.encode({"message": text})))
@@ -222,7 +222,7 @@ def test_a_redirect_leads_to_web_addresses_only(status: int, location: str, expe
 def test_the_skew_is_ours_minus_github_s() -> None:
     """Six minutes ahead is +360 s; without a Date nothing is known."""
     headers = {"date": "Mon, 16 Feb 2026 11:54:00 GMT"}
-    assert (clock_skew_s(headers, NOW), clock_skew_s({}, NOW)) == (360.0, None)
+    assert (clock_skew_s(headers, T0), clock_skew_s({}, T0)) == (360.0, None)
 
 
 def test_requests_name_the_version_and_themselves() -> None:
@@ -250,11 +250,11 @@ def test_a_bot_login_is_escaped() -> None:
 def test_the_app_jwt_is_as_github_asks() -> None:
     """RS256, issued a minute ago, ended within ten minutes, the issuer a string."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    token = app_jwt("4711", key, NOW)
+    token = app_jwt("4711", key, T0)
     claims = jwt.decode(
         token, key.public_key(), algorithms=["RS256"], options={"verify_exp": False, "verify_iat": False}
     )
-    now_s = int(NOW.timestamp())
+    now_s = int(T0.timestamp())
     assert {"iat": now_s - 60, "exp": now_s + 540, "iss": "4711"} == claims
 
 

@@ -19,10 +19,8 @@ from centralbot.entrypoints.roots.verifiers import verifiers
 from centralbot.ports.sessions import SingleUse
 from centralbot.ports.verifier import Attempt, ProofRefused
 from tests.builders import AUTHOR, T0, a_challenge, a_config, at
-from tests.contracts.adapters import gate_of
-from tests.contracts.driver import RULES
+from tests.contracts.adapters import a_memory_store
 from tests.doubles.memory.clock import ManualClock, SequentialIds
-from tests.doubles.memory.store import MemoryStore
 from tests.entrypoints.gate.world import solve, tampered
 
 SECRET = b"s" * 32
@@ -35,8 +33,7 @@ def an_attempt(challenge: Challenge | None = None, user: Actor | None = AUTHOR, 
 
 
 def single_use() -> SingleUse:
-    clock, ids = ManualClock(T0), SequentialIds()
-    return MemoryStore(clock, ids, RULES, gate_of(ids)).single_use
+    return a_memory_store(ManualClock(T0), SequentialIds()).store.single_use
 
 
 def a_proof_of_work(once: SingleUse | None = None, secret: bytes = SECRET) -> ProofOfWork:

@@ -9,9 +9,8 @@ import psycopg
 
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemIds
-from centralbot.domain.config import RepoConfig
 from centralbot.domain.gating import DecisionContext
-from centralbot.ports.clock import Ids
+from tests.builders import a_gate
 from tests.contracts.driver import RULES, UnderTest
 from tests.doubles.memory.clock import ManualClock, SequentialIds
 from tests.doubles.memory.store import MemoryStore
@@ -26,20 +25,20 @@ class HalfJitterIds(SystemIds):
         return 0.5
 
 
-def gate_of(ids: Ids) -> DecisionContext:
-    return DecisionContext(defaults=RepoConfig(), new_id=ids.new_id, gate_url=lambda i: f"https://bot.example/g/{i}")
-
-
-@asynccontextmanager
-async def open_memory() -> AsyncIterator[UnderTest]:
-    """A store of dictionaries, and a clock that the test turns."""
-    clock, ids = ManualClock(), SequentialIds()
-    gate = gate_of(ids)
+def a_memory_store(clock: ManualClock, ids: SequentialIds, gate: DecisionContext | None = None) -> UnderTest:
+    """A store of dictionaries over a clock that the test turns."""
+    gate = gate or a_gate(new_id=ids.new_id)
 
     async def advance(seconds: float) -> None:
         clock.advance(seconds)
 
-    yield UnderTest(store=MemoryStore(clock, ids, RULES, gate), gate=gate, advance=advance)
+    return UnderTest(store=MemoryStore(clock, ids, RULES, gate), gate=gate, advance=advance)
+
+
+@asynccontextmanager
+async def open_memory() -> AsyncIterator[UnderTest]:
+    """The same with a clock and ids of its own."""
+    yield a_memory_store(ManualClock(), SequentialIds())
 
 
 PAST = {
@@ -72,4 +71,4 @@ async def open_postgres(dsn: str) -> AsyncIterator[UnderTest]:
         await turn_back(dsn, seconds)
 
     async with PostgresStore.open(dsn, secret_key="secret-key-of-the-tests", ids=ids, rules=RULES) as store:
-        yield UnderTest(store=store, gate=gate_of(ids), advance=advance)
+        yield UnderTest(store=store, gate=a_gate(new_id=ids.new_id), advance=advance)

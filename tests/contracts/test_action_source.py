@@ -13,17 +13,16 @@ from centralbot.adapters.backend_http.client import BackendClient
 from centralbot.adapters.system import SystemClock
 from centralbot.domain.errors import ActionNotHeld, NotFound
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
 from centralbot.ports.backend import EventSink
 from centralbot.ports.outbox import ActionSource, ClaimedAction, ClaimRequest
-from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event
-from tests.contracts.driver import EVERY_TYPE, RULES
+from tests.builders import INSTALLATION, REPO, a_config, a_gate, a_pull_request_event, an_installation_event
+from tests.contracts.adapters import a_memory_store
+from tests.contracts.driver import EVERY_TYPE
 from tests.doubles.memory.clock import ManualClock, SequentialIds
-from tests.doubles.memory.store import MemoryStore
 from tests.doubles.memory.worker_side import MemoryActionSource, MemoryEventSink
 from tests.entrypoints.api.caller import KEY_ID, SECRET
-from tests.entrypoints.api.conftest import serving
+from tests.entrypoints.api.serving import serving
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,10 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[WorkerSide]:
     """A backend with the App installed on repository 999, which enforces."""
     if request.param == "memory":
         clock, ids = ManualClock(), SequentialIds()
-        gate = DecisionContext(defaults=a_config(), new_id=ids.new_id, gate_url=str)
-        store = MemoryStore(clock, ids, RULES, gate)
-        events = MemoryEventSink(store.deliveries, gate)
-
-        async def advance(seconds: float) -> None:
-            clock.advance(seconds)
-
+        under = a_memory_store(clock, ids, a_gate(a_config(), new_id=ids.new_id))
+        events = MemoryEventSink(under.store.deliveries, under.gate)
         await events.installation(an_installation_event("created", REPO))
-        yield WorkerSide(events, MemoryActionSource(store.outbox, clock), advance)
+        yield WorkerSide(events, MemoryActionSource(under.store.outbox, clock), under.advance)
         return
     async with serving(request.getfixturevalue("database")) as api:
         client = BackendClient(url=api.bot.url, key_id=KEY_ID, secret=SECRET, clock=SystemClock())

@@ -7,25 +7,19 @@ import pytest
 
 from centralbot.domain.comments import with_marker
 from centralbot.ports.github import GitHubInstallationUnavailable, GitHubRefused, GitHubUnavailable, PullRequestRef
-from github_simulator.credentials import generate_private_key
 from tests.github_worlds import MemoryWorld, World, as_described, simulated
 
 MARKER = "centralbot:gate:0190"
 GATE = with_marker("Please verify", MARKER)
 
 
-@pytest.fixture(scope="module")
-def key_pem() -> str:
-    return generate_private_key()
-
-
 @pytest.fixture(params=["memory", "simulator"])
-async def world(request: pytest.FixtureRequest, key_pem: str) -> AsyncIterator[World]:
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "memory":
         yield MemoryWorld()
         return
     requests: list[httpx.Request] = []
-    async with simulated(key_pem, requests.append) as over_http:
+    async with simulated(requests.append) as over_http:
         yield over_http
     for sent in requests:
         as_described(sent)

@@ -17,13 +17,7 @@ from centralbot.ports.github import (
     PullRequestRef,
     RepositoryName,
 )
-from github_simulator.credentials import generate_private_key
 from tests.github_worlds import MemoryWorld, SimulatorWorld, World, as_described, simulated
-
-
-@pytest.fixture(scope="module")
-def key_pem() -> str:
-    return generate_private_key()
 
 
 @pytest.fixture
@@ -33,11 +27,11 @@ def requests() -> list[httpx.Request]:
 
 
 @pytest.fixture(params=["memory", "simulator"])
-async def world(request: pytest.FixtureRequest, key_pem: str, requests: list[httpx.Request]) -> AsyncIterator[World]:
+async def world(request: pytest.FixtureRequest, requests: list[httpx.Request]) -> AsyncIterator[World]:
     if request.param == "memory":
         yield MemoryWorld()
         return
-    async with simulated(key_pem, requests.append) as over_http:
+    async with simulated(requests.append) as over_http:
         yield over_http
     for sent in requests:
         if not sent.url.path.startswith("/repositories/"):  # where GitHub itself redirects to; not described
@@ -45,8 +39,8 @@ async def world(request: pytest.FixtureRequest, key_pem: str, requests: list[htt
 
 
 @pytest.fixture
-async def over_http(key_pem: str, requests: list[httpx.Request]) -> AsyncIterator[SimulatorWorld]:
-    async with simulated(key_pem, requests.append) as world:
+async def over_http(requests: list[httpx.Request]) -> AsyncIterator[SimulatorWorld]:
+    async with simulated(requests.append) as world:
         yield world
 
 

@@ -9,24 +9,18 @@ import pytest
 
 from centralbot.domain.errors import Unavailable
 from centralbot.ports.people import RepoRole, RepositoryAccess, SignInRefused, UserTokens
-from github_simulator.credentials import generate_private_key
 from tests.people_worlds import CALLBACK, MemoryWorld, People, simulated_people
 
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 
 
-@pytest.fixture(scope="module")
-def key_pem() -> str:
-    return generate_private_key()
-
-
 @pytest.fixture(params=["memory", "simulator"])
-async def people(request: pytest.FixtureRequest, key_pem: str) -> AsyncIterator[People]:
+async def people(request: pytest.FixtureRequest) -> AsyncIterator[People]:
     if request.param == "memory":
         yield MemoryWorld()
         return
-    async with simulated_people(key_pem) as over_http:
+    async with simulated_people() as over_http:
         yield over_http
 
 

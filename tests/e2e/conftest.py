@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -13,19 +11,9 @@ import pytest_asyncio
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.demo.fleet import Fleet
-from centralbot.entrypoints.roots.backend import open_backend
-from centralbot.entrypoints.settings import GateSettings, OutboxSettings, StoreSettings
+from tests.e2e.fleets import SETTINGS, a_secret, backend_of
 from tests.e2e.world import World
-
-LEASE_S = 4
-SETTINGS = {
-    "CENTRALBOT_WRITE_INTERVAL_S": "0",
-    "CENTRALBOT_LEASE_S": str(LEASE_S),
-    "CENTRALBOT_DEFAULT_MODE": "enforce",
-    "CENTRALBOT_WINDOW_S": "600",
-}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -38,19 +26,14 @@ async def running_world(
         connection.execute(
             SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(migrated_template))
         )
-    key = ("e2e", secrets.token_urlsafe(32))
-    dsn, secret_key = make_conninfo(postgres_dsn, dbname=name), secrets.token_urlsafe(32)
+    dsn = make_conninfo(postgres_dsn, dbname=name)
     fleet = Fleet(
         directory=tmp_path_factory.mktemp("fleet"),
-        store={"CENTRALBOT_DATABASE_URL": dsn, "CENTRALBOT_SECRET_KEY": secret_key},
+        store={"CENTRALBOT_DATABASE_URL": dsn, "CENTRALBOT_SECRET_KEY": a_secret()},
         settings=SETTINGS,
-        key=key,
+        key=("e2e", a_secret()),
     )
-    store = StoreSettings(database_url=dsn, data_dir=Path("unused"), secret_key=secret_key)
-    gate = GateSettings(public_url=fleet.api_url, window_s=600, default_mode="enforce")
-    outbox = OutboxSettings(lease_s=LEASE_S, max_attempts=12)
-    async with open_backend(store, gate, outbox, max_connections=4) as backend:
-        await backend.store.keys.create(key[0], signing_key(key[1]), allow_unbound=False)
+    async with backend_of(fleet) as backend:
         try:
             await fleet.start(workers=2)
             yield World(fleet=fleet, backend=backend)

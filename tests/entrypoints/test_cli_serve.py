@@ -13,12 +13,11 @@ import httpx
 import psycopg
 import pytest
 
-from github_simulator import Simulator
+from tests.adapters.simulators import PRIVATE_KEY
 from tests.entrypoints.commands import Cli
 
 ROOT = Path(__file__).parents[2]
 PAYLOAD = ROOT / "tests/data/payloads/pull_request.opened.json"
-PRIVATE_KEY = Simulator(webhook_secret="x").private_key_pem
 WORKER = {
     "CENTRALBOT_WORKER_PORT": "0",
     "CENTRALBOT_BACKEND_URL": "http://127.0.0.1:9",

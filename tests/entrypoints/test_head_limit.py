@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from litestar import Litestar, Request, Response, post
 
-from centralbot.entrypoints.server import MAX_HEAD_BYTES, make_server, started
+from centralbot.entrypoints.server import MAX_HEAD_BYTES, make_server
+from tests.entrypoints.serving import listening
 
 SENT = 64
 """Pieces that are tried, each as long as a whole head may be."""
@@ -25,11 +26,8 @@ async def echo(request: Request[Any, Any, Any]) -> Response[Any]:
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     server = make_server(Litestar([echo], openapi_config=None, logging_config=None), host="127.0.0.1", port=0)
-    task = asyncio.create_task(server.serve())
-    await started(server, task)
-    yield server.port
-    server.stop()
-    await task
+    async with listening(server):
+        yield server.port
 
 
 async def answer(port: int, start: bytes, piece: bytes) -> tuple[bytes, int]:

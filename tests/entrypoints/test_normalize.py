@@ -23,9 +23,9 @@ from centralbot.domain.events import (
     UserType,
 )
 from centralbot.entrypoints.worker.normalize import Ignored, normalize
+from tests.builders import T0
 
 PAYLOADS = Path(__file__).parent.parent / "data" / "payloads"
-RECEIVED = datetime(2026, 2, 16, 12, 0, tzinfo=UTC)
 CODERTOCAT = Actor(id=21031067, login="Codertocat")
 HELLO = RepositoryRef(id=186853002, full_name="Codertocat/Hello-World")
 OCTOCODERS = RepositoryRef(id=186853261, full_name="Octocoders/Hello-World")
@@ -37,7 +37,7 @@ def payload(name: str) -> dict[str, Any]:
 
 
 def read(event: str, content: dict[str, Any]) -> PullRequestEvent | InstallationEvent | Ignored:
-    return normalize(event, json.dumps(content).encode(), delivery_id="d", received_at=RECEIVED)
+    return normalize(event, json.dumps(content).encode(), delivery_id="d", received_at=T0)
 
 
 def pull_request(action: str, **fields: Any) -> PullRequestEvent:
@@ -126,7 +126,7 @@ def test_installation_payloads(name: str, installation_id: int, added: int, remo
     assert (event.event_name, event.action, event.installation_id) == (event_name, action, installation_id)
     assert (len(event.added), len(event.removed), len(event.repositories)) == (added, removed, repositories)
     assert event.event_time.tzinfo is UTC
-    assert event.event_time != RECEIVED
+    assert event.event_time != T0
 
 
 @pytest.mark.parametrize("action", ["renamed", "transferred"])
@@ -134,7 +134,7 @@ def test_repository_payloads(action: str) -> None:
     """The repository's new name comes by its id; the payload has no time of its own."""
     assert read("repository", payload(f"repository.{action}")) == InstallationEvent(
         delivery_id="d",
-        event_time=RECEIVED,
+        event_time=T0,
         event_name="repository",
         action=action,
         installation_id=1,
@@ -242,7 +242,7 @@ def test_accounts_of_every_kind(
         (1557933591, datetime(2019, 5, 15, 15, 19, 51, tzinfo=UTC)),
         ("2020-11-20T01:04:08.000+02:00", datetime(2020, 11, 19, 23, 4, 8, tzinfo=UTC)),
         ("2020-11-20T01:04:08", datetime(2020, 11, 20, 1, 4, 8, tzinfo=UTC)),
-        (None, RECEIVED),
+        (None, T0),
     ],
 )
 def test_times_of_every_kind(value: object, expected: datetime) -> None:
@@ -284,7 +284,7 @@ def test_numbers_that_python_cannot_write_are_refused_by_name(digits: str) -> No
     """Five thousand digits, NaN and exponents are no ids."""
     raw = json.dumps(payload("pull_request.opened")).replace('"id": 279147437', f'"id": {digits}')
     with pytest.raises(ValidationError, match=r"^pull_request\.id:"):
-        normalize("pull_request", raw.encode(), delivery_id="d", received_at=RECEIVED)
+        normalize("pull_request", raw.encode(), delivery_id="d", received_at=T0)
 
 
 @pytest.mark.parametrize(
@@ -342,4 +342,4 @@ def test_a_missing_part_is_named(field: str) -> None:
 def test_what_is_not_json_is_refused(event: str, body: bytes) -> None:
     """Whatever the event is called: not JSON is 400."""
     with pytest.raises(ValidationError):
-        normalize(event, body, delivery_id="d", received_at=RECEIVED)
+        normalize(event, body, delivery_id="d", received_at=T0)

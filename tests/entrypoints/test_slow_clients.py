@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from litestar import Litestar, Request, get, post
 
-from centralbot.entrypoints.server import make_server, started
+from centralbot.entrypoints.server import make_server
+from tests.entrypoints.serving import listening
 
 RECEIVE_S = 0.3
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -33,11 +34,8 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr("centralbot.entrypoints.server.RECEIVE_S", RECEIVE_S)
     app = Litestar([at_once, later], openapi_config=None, logging_config=None)
     server = make_server(app, host="127.0.0.1", port=0)
-    task = asyncio.create_task(server.serve())
-    await started(server, task)
-    yield server.port
-    server.stop()
-    await task
+    async with listening(server):
+        yield server.port
 
 
 async def answered(reader: asyncio.StreamReader) -> bytes:

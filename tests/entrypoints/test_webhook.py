@@ -17,12 +17,13 @@ from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import Forbidden, Unavailable, ValidationError
 from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent
-from centralbot.entrypoints.server import make_server, started
+from centralbot.entrypoints.server import make_server
 from centralbot.entrypoints.worker.app import build_app
 from centralbot.entrypoints.worker.observability import Observers, Readiness, WorkerMetrics
 from centralbot.entrypoints.worker.webhook import Webhook
 from centralbot.ports.use_cases.forward import Forwarder, RepositorySync
 from tests.doubles.memory.github import MemoryGitHub
+from tests.entrypoints.serving import listening
 
 PAYLOADS = Path(__file__).parent.parent / "data" / "payloads"
 OPENED = (PAYLOADS / "pull_request.opened.json").read_bytes()
@@ -120,12 +121,9 @@ class Bot:
 @pytest.fixture
 async def bot() -> AsyncIterator[Bot]:
     bot = Bot()
-    task = asyncio.create_task(bot.server.serve())
-    await started(bot.server, task)
-    yield bot
-    await bot.sync.drain(1.0)
-    bot.server.stop()
-    await task
+    async with listening(bot.server):
+        yield bot
+        await bot.sync.drain(1.0)
 
 
 async def test_a_pull_request_is_forwarded(bot: Bot) -> None:

@@ -21,7 +21,7 @@ from centralbot.entrypoints.worker.webhook import LIMIT
 from tests.builders import T0, WINDOW_S, a_config, an_installation_event
 from tests.contracts.driver import UnderTest
 from tests.entrypoints.api.caller import at, opened
-from tests.entrypoints.api.conftest import Api, serving
+from tests.entrypoints.api.serving import Api, serving
 
 PAYLOAD = Path(__file__).parents[1] / "data" / "payloads" / "pull_request.opened.json"
 

@@ -14,8 +14,8 @@ import psycopg
 
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus
+from tests import oracles
 from tests.e2e.world import Installed, World
-from tests.reliability import oracles
 from tests.reliability.cluster import Cluster, Server
 from tests.reliability.tcp_proxies import StoreProxy
 

@@ -18,6 +18,7 @@ from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import ActionNotHeld, ChallengeNotPending
 from centralbot.domain.events import Actor
 from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
+from tests import oracles
 from tests.builders import AUTHOR, MAINTAINER, REPO, a_pull_request_event
 from tests.contracts.adapters import open_memory
 from tests.contracts.driver import COMMENT, RULES, UnderTest
@@ -48,10 +49,8 @@ class World:
     async def claim(self) -> None:
         for action in await self.store.claim():
             self.held.append(action)
-            if action.action_type is CLOSE and action.challenge_id is not None:  # invariant 7, where it counts
-                challenge = await self.store.store.challenges.get(action.challenge_id)
-                assert challenge.status is ChallengeStatus.TIMED_OUT_CLOSED
-                assert [c.id for c in await self.store.store.challenges.search() if c.is_active] == []
+            if action.action_type is CLOSE:
+                oracles.may_close(await self.store.store.challenges.search(), action)
 
     async def settle(self, outcome: Outcome) -> None:
         for action in self.held[-1:]:
@@ -82,7 +81,7 @@ class World:
         """Invariants 1, 2 and 7."""
         challenges = await self.store.store.challenges.search()
         actions = await self.store.store.actions.search(limit=1000)
-        assert len([c for c in challenges if c.is_active]) <= 1
+        oracles.at_most_one_is_active(challenges)
         posted = {a.challenge_id for a in actions if a.action_type is UPSERT and a.status is ActionStatus.DONE}
         assert {c.id for c in challenges if c.deadline_at is not None} <= posted
         assert not [c for c in challenges if c.status is ChallengeStatus.TIMED_OUT_CLOSED and c.deadline_at is None]

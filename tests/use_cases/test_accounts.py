@@ -6,16 +6,13 @@ import asyncio
 
 import pytest
 
-from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import Forbidden, Unauthenticated, Unavailable
 from centralbot.domain.events import Actor
-from centralbot.domain.gating import DecisionContext
 from centralbot.ports.people import RepoRole, UserTokens
 from centralbot.ports.use_cases.accounts import GRANTED_S, REFUSED_S, Accounts, Caller, Rights, safe_return_to
-from tests.contracts.driver import RULES
+from tests.contracts.adapters import a_memory_store
 from tests.doubles.memory.clock import ManualClock, SequentialIds
 from tests.doubles.memory.people import MemoryPeople
-from tests.doubles.memory.store import MemoryStore
 
 REPO = 999
 
@@ -56,8 +53,7 @@ class Place:
 
     def __init__(self) -> None:
         self.clock, ids = ManualClock(), SequentialIds()
-        gate = DecisionContext(defaults=RepoConfig(), new_id=ids.new_id, gate_url=str)
-        store = MemoryStore(self.clock, ids, RULES, gate)
+        store = a_memory_store(self.clock, ids).store
         self.people = CountingPeople(self.clock)
         tokens = (f"token-{number:060d}" for number in range(10**6))
         self.accounts = Accounts(

@@ -21,11 +21,10 @@ from centralbot.ports.use_cases.challenges import ChallengeService
 from centralbot.ports.use_cases.owner_challenges import OwnerServices, open_owner_services
 from centralbot.ports.use_cases.validation import cleaned_login, whitelist_problem
 from tests.builders import REPO, a_config, a_pull_request_event, an_installation_event
-from tests.contracts.adapters import gate_of
-from tests.contracts.driver import RULES, UnderTest
+from tests.contracts.adapters import a_memory_store
+from tests.contracts.driver import UnderTest
 from tests.doubles.memory.clock import ManualClock, SequentialIds
 from tests.doubles.memory.people import MemoryPeople
-from tests.doubles.memory.store import MemoryStore
 
 KINDS = {"github-login": "Signs in.", "proof-of-work": "Computes."}
 UNKNOWN, THEIRS = REPO + 7, REPO + 1
@@ -74,13 +73,8 @@ class World:
 @pytest.fixture
 async def world() -> World:
     clock, ids = ManualClock(), SequentialIds()
-    gate = gate_of(ids)
-    store = MemoryStore(clock, ids, RULES, gate)
-
-    async def advance(seconds: float) -> None:
-        clock.advance(seconds)
-
-    under_test = UnderTest(store=store, gate=gate, advance=advance)
+    under_test = a_memory_store(clock, ids)
+    store, gate = under_test.store, under_test.gate
     people = CountingPeople(clock.now)
     for repo_id in (REPO, THEIRS):
         people.add_repository(repo_id, f"org/repo-{repo_id}", installation_id=123)

@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import ActionStatus, Settlement
-from centralbot.ports.outbox import ClaimedAction, MalformedAction, OutboxRules
+from centralbot.ports.outbox import ClaimedAction, MalformedAction
 from centralbot.ports.use_cases.execute import Execute
 from centralbot.ports.use_cases.work import Executor, WorkRules
 from tests.builders import INSTALLATION, REPO, a_config, a_gate, a_pull_request_event, an_installation_event
+from tests.contracts.adapters import a_memory_store
 from tests.doubles.memory.clock import ManualClock, SequentialIds
 from tests.doubles.memory.github import MemoryGitHub
-from tests.doubles.memory.store import MemoryStore
 from tests.doubles.memory.worker_side import MemoryActionSource, MemoryEventSink
 
 
@@ -47,9 +46,9 @@ class Fleet:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.ids = SequentialIds()
-        gate: DecisionContext = a_gate(a_config())
-        self.store = MemoryStore(self.clock, self.ids, OutboxRules(), gate)
-        self.sink = MemoryEventSink(self.store.deliveries, gate)
+        under = a_memory_store(self.clock, self.ids, a_gate(a_config()))
+        self.store = under.store
+        self.sink = MemoryEventSink(self.store.deliveries, under.gate)
         self.github = MemoryGitHub(self.clock.now)
         self.ref = self.github.open_pull_request(repo_id=REPO, number=42, installation_id=INSTALLATION)
         self.done = Done()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import secrets
 import shutil
 import sys
 import tempfile
@@ -21,15 +20,13 @@ from playwright.async_api import Page
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.config import Mode
-from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.demo.fleet import Fleet
-from centralbot.entrypoints.roots.backend import open_backend
-from centralbot.entrypoints.settings import GateSettings, OutboxSettings, StoreSettings
 from tests.e2e.browser.chromium import NO_BROWSER, find_browser, launched
 from tests.e2e.browser.scenes_gate import GATE_SCENES
 from tests.e2e.browser.scenes_owner import OWNER_SCENES
 from tests.e2e.browser.stage import Stage
 from tests.e2e.browser.tabs import DESKTOP, PHONE, Tabs
+from tests.e2e.fleets import a_secret, backend_of
 from tests.e2e.world import World
 
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd"><fontconfig>
@@ -53,14 +50,10 @@ MERGED_LATER = 2
 async def running_stage(browser_path: str, *orgs: str) -> AsyncIterator[Stage]:
     """A fleet and a browser, with nobody there yet."""
     place, logs, fonts = make_place()
-    store = StoreSettings(database_url=None, data_dir=place / "data", secret_key=secrets.token_urlsafe(32))
-    environ = {"CENTRALBOT_DATA_DIR": str(store.data_dir), "CENTRALBOT_SECRET_KEY": str(store.secret_key)}
-    key = ("pictures", secrets.token_urlsafe(32))
-    fleet = Fleet(directory=logs, store=environ, settings=SETTINGS, key=key)
-    gate = GateSettings(public_url=fleet.api_url, window_s=1800, default_mode="enforce")
+    store = {"CENTRALBOT_DATA_DIR": str(place / "data"), "CENTRALBOT_SECRET_KEY": a_secret()}
+    fleet = Fleet(directory=logs, store=store, settings=SETTINGS, key=("pictures", a_secret()))
     try:
-        async with open_backend(store, gate, OutboxSettings(lease_s=60, max_attempts=12), max_connections=4) as backend:
-            await backend.store.keys.create(key[0], signing_key(key[1]), allow_unbound=False)
+        async with backend_of(fleet) as backend:
             try:
                 await fleet.start()
                 world = World(fleet=fleet, backend=backend)

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -150,9 +151,7 @@ def opened(number: int = 42, **changes: Any) -> dict[str, Any]:
 
 def at(seconds: int) -> str:
     """A time, ``seconds`` after T0."""
-    return f"2026-02-16T{12 + (34 * 60 + 56 + seconds) // 3600:02}:{(34 + (56 + seconds) // 60) % 60:02}:" + (
-        f"{(56 + seconds) % 60:02}Z"
-    )
+    return (datetime.fromisoformat(T0) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
 def installed(action: str = "created", event_name: str = "installation", **changes: Any) -> dict[str, Any]:

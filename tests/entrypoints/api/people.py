@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 
 from centralbot.domain.config import Mode
-from centralbot.domain.signing import signing_key
-from centralbot.entrypoints.roots.backend import api_server, assemble, open_backend
-from centralbot.entrypoints.server import started
-from centralbot.entrypoints.settings import GateSettings, OutboxSettings, StoreSettings
+from centralbot.entrypoints.roots.backend import api_server, assemble
+from centralbot.entrypoints.settings import GateSettings, OutboxSettings
 from centralbot.ports.people import RepoRole
 from tests.doubles.memory.people import MemoryPeople
-from tests.entrypoints.api.caller import KEY_ID, SECRET, Answer, caller, lower, opened
-from tests.entrypoints.api.conftest import Api
+from tests.entrypoints.api.caller import Answer, caller, lower, opened
+from tests.entrypoints.api.serving import Api, a_backend
+from tests.entrypoints.serving import listening
 
 PUBLIC_URL = "http://127.0.0.1:8080"
 OTHERS = 888
@@ -86,10 +83,8 @@ class People(Api):
 @asynccontextmanager
 async def serving_people(dsn: str, *, can_sign_in: bool = True) -> AsyncIterator[People]:
     """A backend with the App on 999 and 888, both enforcing."""
-    store = StoreSettings(database_url=dsn, data_dir=Path("/nonexistent"), secret_key="k" * 40)
     gate = GateSettings(public_url=PUBLIC_URL, window_s=1800, default_mode="enforce")
-    async with open_backend(store, gate, OutboxSettings(lease_s=60, max_attempts=3)) as backend:
-        await backend.store.keys.create(KEY_ID, signing_key(SECRET), allow_unbound=False)
+    async with a_backend(dsn, gate, OutboxSettings(lease_s=60, max_attempts=3)) as backend:
         github = MemoryPeople(backend.clock.now)
         github.add_repository(999, "org/repo", installation_id=123)
         github.add_repository(OTHERS, "org/repo-888", installation_id=123)
@@ -105,15 +100,9 @@ async def serving_people(dsn: str, *, can_sign_in: bool = True) -> AsyncIterator
             backend, github if can_sign_in else None, github, public_url=PUBLIC_URL, web_url="https://github.example"
         )
         server = api_server(backend, host="127.0.0.1", port=0, people=side)
-        task = asyncio.create_task(server.serve())
-        await started(server, task)
-        try:
-            async with caller(f"http://127.0.0.1:{server.port}") as bot:
-                await bot.install(999, OTHERS)
-                running = People(bot, backend, dsn, server, github, tokens)
-                for repo_id in (999, OTHERS):
-                    await running.configure(Mode.ENFORCE, repo_id)
-                yield running
-        finally:
-            server.stop()
-            await task
+        async with listening(server) as url, caller(url) as bot:
+            await bot.install(999, OTHERS)
+            running = People(bot, backend, dsn, server, github, tokens)
+            for repo_id in (999, OTHERS):
+                await running.configure(Mode.ENFORCE, repo_id)
+            yield running

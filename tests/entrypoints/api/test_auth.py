@@ -13,7 +13,7 @@ import pytest
 
 from centralbot.domain.signing import signing_key
 from tests.entrypoints.api.caller import CLAIM, INSTALLATION, KEY_ID, PULL_REQUEST, SECRET, Answer, opened, sign
-from tests.entrypoints.api.conftest import Api, serving
+from tests.entrypoints.api.serving import Api, serving
 
 BODY = opened(delivery_id="d-1")
 RAW = json.dumps(BODY).encode()

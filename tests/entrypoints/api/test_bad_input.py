@@ -20,7 +20,7 @@ from tests.entrypoints.api.caller import (
     sign,
     with_field,
 )
-from tests.entrypoints.api.conftest import Api
+from tests.entrypoints.api.serving import Api
 
 HUGE = json.loads("1" + "0" * 400)  # sent as digits; 5,000 of them below, raw
 NOT_AN_ID: tuple[Any, ...] = (MISSING, None, "1", 1.0, 1.5, True, 0, -1, 2**63, 2**64, HUGE, [], {})

@@ -10,7 +10,7 @@ from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.events import Actor
 from tests.entrypoints.api.caller import at, installed, opened
-from tests.entrypoints.api.conftest import Api, serving
+from tests.entrypoints.api.serving import Api, serving
 
 NOTHING = {"ingest_status": "IGNORED", "challenge_id": None, "enqueued_actions": 0}
 NULLS = {"updated_installation_id": None, "updated_repositories": 0}

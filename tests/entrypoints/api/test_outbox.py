@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.events import Actor
 from tests.entrypoints.api.caller import CLAIM, WORKER, at, installed, opened, sign
-from tests.entrypoints.api.conftest import Api
+from tests.entrypoints.api.serving import Api
 
 REQUIRED = {
     *("id", "action_type", "installation_id", "github_repo_id", "repo_full_name", "github_pr_number"),

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 
 from centralbot.adapters import embedded_postgres
 from tests.entrypoints.api.caller import CLAIM, INSTALLATION, PULL_REQUEST, Caller, opened
-from tests.entrypoints.api.conftest import Api, serving
+from tests.entrypoints.api.serving import Api, serving
 
 UNKNOWN = (
     *("/internal/v1/github/events/pull-request", "/internal/v1/bot-actions/claim", "/internal/v1/deadline-check"),

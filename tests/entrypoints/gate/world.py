@@ -23,10 +23,8 @@ from centralbot.adapters.verifiers.attestation import Attestation
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
 from centralbot.domain.challenge import Challenge
-from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import Actor
-from centralbot.domain.gating import DecisionContext
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints import http as failures
 from centralbot.entrypoints.api.gate import gate_api
@@ -40,11 +38,11 @@ from centralbot.ports.sessions import Session
 from centralbot.ports.use_cases.accounts import Accounts, Caller
 from centralbot.ports.use_cases.challenges import ChallengeService
 from centralbot.ports.use_cases.verification import VerificationService
-from tests.builders import AUTHOR, a_config
-from tests.contracts.driver import RULES, UnderTest
+from tests.builders import AUTHOR, a_config, a_gate
+from tests.contracts.adapters import a_memory_store
+from tests.contracts.driver import UnderTest
 from tests.doubles.memory.clock import ManualClock, SequentialIds
 from tests.doubles.memory.people import MemoryPeople
-from tests.doubles.memory.store import MemoryStore
 
 URL = "http://centralbot.example"
 TOKEN_KEY, WORK_KEY = b"t" * 32, b"w" * 32
@@ -115,8 +113,9 @@ async def gate_world(
 ) -> GateWorld:
     """A world; ``cost`` and ``counters`` say how hard the proof of work is."""
     clock, ids = ManualClock(), SequentialIds()
-    gate = DecisionContext(defaults=RepoConfig(), new_id=ids.new_id, gate_url=lambda i: f"{public_url}{link(i)}")
-    store = MemoryStore(clock, ids, RULES, gate)
+    gate = a_gate(new_id=ids.new_id, gate_url=lambda challenge_id: f"{public_url}{link(challenge_id)}")
+    under = a_memory_store(clock, ids, gate)
+    store = under.store
     people = MemoryPeople(clock.now)
     accounts = Accounts(
         sign_in=people if can_sign_in else None,
@@ -152,12 +151,8 @@ async def gate_world(
         openapi_config=None,
         logging_config=None,
     )  # fmt: skip
-
-    async def advance(seconds: float) -> None:
-        clock.advance(seconds)
-
-    world = GateWorld(clock, people, UnderTest(store=store, gate=gate, advance=advance), keeper, guard, app)
-    await world.under.connect()
+    world = GateWorld(clock, people, under, keeper, guard, app)
+    await under.connect()
     return world
 
 

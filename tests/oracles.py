@@ -1,12 +1,14 @@
-"""The three counts that decide, taken from what the simulated GitHub shows and what the store holds.
+"""What must hold, whatever happened: invariants of a store, and three counts over a store and a simulated GitHub.
 
-Deliveries answered 2xx whose effect is missing; comments beyond the first per marker and pull request; pull requests
-closed that should not have been. Each is a list of what was found, so that a failure says what it is about.
+The counts that decide: deliveries answered 2xx whose effect is missing; comments beyond the first per marker and pull
+request; pull requests closed that should not have been. Each is a list of what was found, so that a failure says what
+it is about.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,12 +16,26 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.comments import gate_marker
+from centralbot.domain.outbox import Action
+from centralbot.ports.outbox import ClaimedAction
 
 Json = dict[str, Any]
 CLOSED = (ChallengeStatus.TIMED_OUT_CLOSED, ChallengeStatus.VERIFIED)
 """Only after a time-out is anything closed; who passes late is ``VERIFIED`` and reopened."""
 ASKED = (ChallengeStatus.PENDING, *CLOSED)
+
+
+def at_most_one_is_active(challenges: Sequence[Challenge]) -> None:
+    """Invariant 2, of all challenges of one pull request."""
+    assert len([challenge for challenge in challenges if challenge.is_active]) <= 1
+
+
+def may_close(challenges: Sequence[Challenge], close: Action | ClaimedAction) -> None:
+    """Invariant 7, of all challenges of one pull request when a close is handed out: nothing decided overrules it."""
+    assert [c.status for c in challenges if c.id == close.challenge_id] == [ChallengeStatus.TIMED_OUT_CLOSED]
+    assert [c.id for c in challenges if c.is_active] == []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +79,7 @@ def _without_effect(deliveries: list[Json], challenges: list[Json], pulls: dict[
         if row["challenge_id"] is None:
             continue
         challenge = by_id.get(row["challenge_id"])
-        marker = f"centralbot:gate:{row['challenge_id']}"
+        marker = gate_marker(row["challenge_id"])
         comments = pulls[row["repo_id"], row["pr_number"]]["comments"]
         asked = any(one["marker"] == marker for one in comments)
         if challenge is None or (challenge["status"] in ASKED and not asked):
@@ -101,6 +117,6 @@ def _closed(bot: str, challenges: list[Json], pulls: dict[tuple[int, int], Json]
 
 def _had_its_window(pull: Json, challenge: Json, closed_at: float) -> bool:
     """By GitHub's own clock, which tells when the notice was posted in whole seconds."""
-    marker = f"centralbot:gate:{challenge['id']}"
+    marker = gate_marker(challenge["id"])
     posted = [datetime.fromisoformat(one["created_at"]) for one in pull["comments"] if one["marker"] == marker]
     return any(one.timestamp() + challenge["window_s"] <= closed_at for one in posted)
