@@ -39,7 +39,7 @@ def given(steps: Sequence[Step]) -> dict[str, dict[str, Any]]:
 
 
 async def seen(world: GateWorld, challenge: Challenge, user: Actor | None = AUTHOR) -> GateView:
-    return await world.keeper.look(token(challenge), None if user is None else caller(user))
+    return await world.verification.look(token(challenge), None if user is None else caller(user))
 
 
 async def maintainer(world: GateWorld, challenge: Challenge, verdict: Any) -> None:
@@ -70,7 +70,7 @@ async def test_the_author_passes_with_every_proof(world: GateWorld) -> None:
     challenge = await world.asked()
     view = await seen(world, challenge)
     assert [step.kind for step in view.steps] == list(EVERY_KIND)
-    after = await world.keeper.verify(token(challenge), caller(), given(view.steps))
+    after = await world.verification.verify(token(challenge), caller(), given(view.steps))
     assert (after.status.value, after.reason) == ("VERIFIED", "IN_TIME")
     stored = await world.under.store.reports.proofs(challenge.id)
     assert sorted(it.kind for it in stored) == sorted(EVERY_KIND)
@@ -84,7 +84,7 @@ async def test_all_must_pass(world: GateWorld, missing: str) -> None:
     sent = given((await seen(world, challenge)).steps)
     del sent[missing]
     with pytest.raises(ProofsRefused, match=f"proofs.{missing}: ") as refused:
-        await world.keeper.verify(token(challenge), caller(), sent)
+        await world.verification.verify(token(challenge), caller(), sent)
     assert set(refused.value.reasons) == {missing}
     assert await world.status(challenge) == "PENDING"
     assert list(await world.under.store.reports.proofs(challenge.id)) == []
@@ -94,7 +94,7 @@ async def test_everything_that_is_wrong_is_said_at_once(world: GateWorld) -> Non
     """Nobody fixes one thing to hear of the next."""
     challenge = await world.asked()
     with pytest.raises(ProofsRefused) as refused:
-        await world.keeper.verify(token(challenge), caller(), {})
+        await world.verification.verify(token(challenge), caller(), {})
     assert set(refused.value.reasons) == {"proof-of-work", "attestation"}
 
 
@@ -102,7 +102,7 @@ async def test_nobody_is_asked_to_sign_in(world: GateWorld) -> None:
     """Without a caller there is nothing to check."""
     challenge = await world.asked()
     with pytest.raises(Unauthenticated):
-        await world.keeper.verify(token(challenge), None, {})
+        await world.verification.verify(token(challenge), None, {})
 
 
 async def test_somebody_else_is_refused_and_recorded(world: GateWorld) -> None:
@@ -110,7 +110,7 @@ async def test_somebody_else_is_refused_and_recorded(world: GateWorld) -> None:
     challenge = await world.asked("attestation")
     sent = given((await seen(world, challenge)).steps)
     with pytest.raises(Forbidden, match="somebody-else"):
-        await world.keeper.verify(token(challenge), caller(STRANGER), sent)
+        await world.verification.verify(token(challenge), caller(STRANGER), sent)
     assert await world.status(challenge) == "PENDING"
     assert (await events(world, challenge))[-1] == ("challenge.refused", f"github:{STRANGER.id}")
 
@@ -120,7 +120,7 @@ async def test_trying_again_and_again_fills_no_table(world: GateWorld) -> None:
     challenge = await world.asked("github-login")
     for _ in range(100):
         with pytest.raises(Forbidden):
-            await world.keeper.verify(token(challenge), caller(STRANGER), {})
+            await world.verification.verify(token(challenge), caller(STRANGER), {})
     refused = [name for name, _ in await events(world, challenge) if name == "challenge.refused"]
     assert 1 <= len(refused) <= 20
 
@@ -129,14 +129,14 @@ async def test_a_namesake_is_somebody_else(world: GateWorld) -> None:
     """Accounts are compared by id."""
     challenge = await world.asked("github-login")
     with pytest.raises(Forbidden):
-        await world.keeper.verify(token(challenge), caller(Actor(id=5, login=AUTHOR.login)), {})
+        await world.verification.verify(token(challenge), caller(Actor(id=5, login=AUTHOR.login)), {})
 
 
 async def test_verified_again_is_the_same_answer_without_proofs(world: GateWorld) -> None:
     """A reload or a second click is no error."""
     challenge = await world.asked("github-login")
-    first = await world.keeper.verify(token(challenge), caller(), {})
-    assert await world.keeper.verify(token(challenge), caller(), {}) == first
+    first = await world.verification.verify(token(challenge), caller(), {})
+    assert await world.verification.verify(token(challenge), caller(), {}) == first
 
 
 async def test_a_solution_for_another_challenge_does_not_pass(world: GateWorld) -> None:
@@ -145,7 +145,7 @@ async def test_a_solution_for_another_challenge_does_not_pass(world: GateWorld) 
     other = await world.asked("proof-of-work", number=2)
     sent = given((await seen(world, other)).steps)
     with pytest.raises(ProofsRefused, match="another pull request"):
-        await world.keeper.verify(token(one), caller(), sent)
+        await world.verification.verify(token(one), caller(), sent)
     assert await world.status(one) == "PENDING"
 
 
@@ -153,8 +153,8 @@ async def test_a_solution_that_was_sent_twice_passes_once(world: GateWorld) -> N
     """Sent again for a challenge that passed, the answer is the same; nothing is spent on the second."""
     challenge = await world.asked("proof-of-work")
     sent = given((await seen(world, challenge)).steps)
-    await world.keeper.verify(token(challenge), caller(), sent)
-    assert (await world.keeper.verify(token(challenge), caller(), sent)).status.value == "VERIFIED"
+    await world.verification.verify(token(challenge), caller(), sent)
+    assert (await world.verification.verify(token(challenge), caller(), sent)).status.value == "VERIFIED"
 
 
 @pytest.mark.parametrize("verdict", [verdicts.on_exempted, verdicts.on_canceled])
@@ -164,7 +164,7 @@ async def test_what_is_over_cannot_be_verified(world: GateWorld, verdict: Any) -
     await maintainer(world, challenge, verdict)
     assert (await seen(world, challenge)).steps == ()
     with pytest.raises(ChallengeNotPending):
-        await world.keeper.verify(token(challenge), caller(), {})
+        await world.verification.verify(token(challenge), caller(), {})
 
 
 async def test_late_is_not_lost(world: GateWorld) -> None:
@@ -175,7 +175,7 @@ async def test_late_is_not_lost(world: GateWorld) -> None:
     await world.under.run_all()
     view = await seen(world, challenge)
     assert (view.challenge.status.value, view.is_open, view.superseded) == ("TIMED_OUT_CLOSED", True, False)
-    after = await world.keeper.verify(token(challenge), caller(), {})
+    after = await world.verification.verify(token(challenge), caller(), {})
     assert (after.status.value, after.reason) == ("VERIFIED", "LATE")
     assert (await seen(world, challenge)).reopening
     assert "REOPEN_PR_WITH_COMMENT" in {kind.value for kind, _ in await world.under.statuses()}
@@ -186,7 +186,7 @@ async def test_late_before_the_close_went_out_reopens_nothing(world: GateWorld) 
     challenge = await world.asked("github-login")
     await world.under.advance(challenge.window_s + 1)
     await world.under.sweep()
-    await world.keeper.verify(token(challenge), caller(), {})
+    await world.verification.verify(token(challenge), caller(), {})
     assert not (await seen(world, challenge)).reopening
 
 
@@ -202,7 +202,7 @@ async def test_a_newer_check_counts_instead(world: GateWorld) -> None:
     view = await seen(world, challenge)
     assert (view.superseded, view.is_open, view.steps) == (True, False, ())
     with pytest.raises(ChallengeNotPending, match="newer"):
-        await world.keeper.verify(token(challenge), caller(), sent)
+        await world.verification.verify(token(challenge), caller(), sent)
 
 
 async def test_a_kind_that_is_not_registered_is_never_skipped(world: GateWorld) -> None:
@@ -211,7 +211,7 @@ async def test_a_kind_that_is_not_registered_is_never_skipped(world: GateWorld) 
     with pytest.raises(Unavailable, match="'stake'"):
         await seen(world, challenge)
     with pytest.raises(Unavailable, match="'stake'"):
-        await world.keeper.verify(token(challenge), caller(), {})
+        await world.verification.verify(token(challenge), caller(), {})
     assert await world.status(challenge) == "PENDING"
 
 
@@ -221,7 +221,7 @@ async def test_changed_rules_must_be_read_again(world: GateWorld) -> None:
     sent = given((await seen(world, challenge)).steps)
     await world.configure(rules="New")
     with pytest.raises(ProofsRefused, match="have changed"):
-        await world.keeper.verify(token(challenge), caller(), sent)
+        await world.verification.verify(token(challenge), caller(), sent)
     (step,) = (await seen(world, challenge)).steps
     assert step.quote == "New"
 
@@ -233,7 +233,7 @@ async def test_a_shadow_challenge_has_no_door(world: GateWorld) -> None:
     with pytest.raises(NotFound):
         await seen(world, challenge)
     with pytest.raises(NotFound):
-        await world.keeper.verify(token(challenge), caller(), {})
+        await world.verification.verify(token(challenge), caller(), {})
 
 
 async def config_of(world: GateWorld, mode: Mode) -> Any:
@@ -259,7 +259,7 @@ async def test_an_unknown_link_is_unknown_in_one_way(
         "unicode": "é" * 43,
     }[change]
     looks: list[UUID] = []
-    challenges = world.keeper._challenges
+    challenges = world.verification._challenges
     get = challenges.get
 
     async def counted(challenge_id: UUID) -> Challenge:
@@ -268,9 +268,9 @@ async def test_an_unknown_link_is_unknown_in_one_way(
 
     monkeypatch.setattr(challenges, "get", counted)
     with pytest.raises(NotFound, match="no pull request"):
-        await world.keeper.look(bad, caller())
+        await world.verification.look(bad, caller())
     assert len(looks) == 1
-    await world.keeper.look(good, caller())
+    await world.verification.look(good, caller())
     assert len(looks) == 2
 
 

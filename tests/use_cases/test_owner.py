@@ -1,4 +1,4 @@
-"""The owner's desk over memory: rights before anything else, and what its parts decide by themselves."""
+"""The owner's services over memory: rights before anything else, and what its parts decide by themselves."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class CountingPeople(MemoryPeople):
 
 @dataclass
 class World:
-    """The desks over a memory store with the App on two repositories; ``owner`` is admin of the first."""
+    """The services over a memory store with the App on two repositories; ``owner`` is admin of the first."""
 
     under_test: UnderTest
     people: CountingPeople
-    desks: OwnerServices
+    services: OwnerServices
     owner: Caller
 
     async def challenged(self, repo_id: int = REPO, number: int = 42) -> Challenge:
@@ -92,7 +92,7 @@ async def world() -> World:
         ids=ids,
         random_token=lambda: uuid4().hex,
     )
-    desks = open_owner_services(
+    services = open_owner_services(
         repositories=store.repositories,
         whitelist=store.whitelist,
         challenges=store.challenges,
@@ -105,22 +105,22 @@ async def world() -> World:
         kinds=KINDS,
     )
     owner = await accounts.of_bearer(people.issue("owner").access_token)
-    return World(under_test, people, desks, owner)
+    return World(under_test, people, services, owner)
 
 
 Call = Callable[[OwnerServices, Caller, int], Coroutine[Any, Any, object]]
 CALLS: dict[str, Call] = {
-    "repository": lambda desks, caller, repo: desks.owner.repository(caller, repo),
-    "configure": lambda desks, caller, repo: desks.owner.configure(caller, repo, RepoConfig(window_s=0)),
-    "shadow": lambda desks, caller, repo: desks.owner.shadow(caller, repo),
-    "outcomes": lambda desks, caller, repo: desks.owner.outcomes(caller, repo),
-    "audit": lambda desks, caller, repo: desks.owner.audit(caller, repo),
-    "entries": lambda desks, caller, repo: desks.whitelist.entries(caller, repo),
-    "replace": lambda desks, caller, repo: desks.whitelist.replace(caller, repo, [Actor(id=0, login="")]),
-    "add": lambda desks, caller, repo: desks.whitelist.add(caller, repo, ["x"] * 999),
-    "remove": lambda desks, caller, repo: desks.whitelist.remove(caller, repo, 1),
-    "resolve": lambda desks, caller, repo: desks.whitelist.resolve(caller, repo, ["x"] * 999),
-    "challenges": lambda desks, caller, repo: desks.challenges.of_repository(caller, repo, before=uuid4()),
+    "repository": lambda services, caller, repo: services.owner.repository(caller, repo),
+    "configure": lambda services, caller, repo: services.owner.configure(caller, repo, RepoConfig(window_s=0)),
+    "shadow": lambda services, caller, repo: services.owner.shadow(caller, repo),
+    "outcomes": lambda services, caller, repo: services.owner.outcomes(caller, repo),
+    "audit": lambda services, caller, repo: services.owner.audit(caller, repo),
+    "entries": lambda services, caller, repo: services.whitelist.entries(caller, repo),
+    "replace": lambda services, caller, repo: services.whitelist.replace(caller, repo, [Actor(id=0, login="")]),
+    "add": lambda services, caller, repo: services.whitelist.add(caller, repo, ["x"] * 999),
+    "remove": lambda services, caller, repo: services.whitelist.remove(caller, repo, 1),
+    "resolve": lambda services, caller, repo: services.whitelist.resolve(caller, repo, ["x"] * 999),
+    "challenges": lambda services, caller, repo: services.challenges.of_repository(caller, repo, before=uuid4()),
 }
 
 
@@ -130,7 +130,7 @@ async def test_rights_come_before_anything_else(world: World, call: Call) -> Non
     refused = []
     for repo_id in (THEIRS, UNKNOWN):
         with pytest.raises(Forbidden) as caught:
-            await call(world.desks, world.owner, repo_id)
+            await call(world.services, world.owner, repo_id)
         refused.append(caught.value.message)
     assert refused[0] == refused[1]
 
@@ -138,8 +138,8 @@ async def test_rights_come_before_anything_else(world: World, call: Call) -> Non
 async def test_a_challenge_of_somebody_elses_does_not_exist(world: World) -> None:
     """In the same words as one that does not; it stays as it was."""
     theirs = await world.challenged(THEIRS)
-    desk = world.desks.challenges
-    for call in (desk.story, desk.find, desk.exempt, desk.cancel, desk.extend):
+    challenges = world.services.challenges
+    for call in (challenges.story, challenges.exempt, challenges.cancel, challenges.extend):
         said = []
         for challenge_id in (theirs.id, uuid4()):
             with pytest.raises(NotFound) as caught:
@@ -153,28 +153,28 @@ async def test_who_is_signed_out_at_github_may_nothing(world: World) -> None:
     """A token that GitHub refuses is nobody's."""
     world.people.withdraw("owner")
     with pytest.raises(Unauthenticated):
-        await world.desks.owner.repositories(world.owner)
+        await world.services.owner.repositories(world.owner)
     with pytest.raises(Unauthenticated):
-        await world.desks.owner.repository(world.owner, REPO)
+        await world.services.owner.repository(world.owner, REPO)
 
 
 async def test_a_right_that_was_taken_away_ends_within_a_minute(world: World) -> None:
     """And one that was given counts within ten seconds."""
-    await world.desks.owner.repository(world.owner, REPO)
+    await world.services.owner.repository(world.owner, REPO)
     world.people.set_role(REPO, "owner", RepoRole.READ)
     await world.under_test.advance(60)
     with pytest.raises(Forbidden):
-        await world.desks.owner.repository(world.owner, REPO)
+        await world.services.owner.repository(world.owner, REPO)
     world.people.set_role(REPO, "owner", RepoRole.MAINTAIN)
     await world.under_test.advance(10)
-    assert (await world.desks.owner.repository(world.owner, REPO)).role is RepoRole.MAINTAIN
+    assert (await world.services.owner.repository(world.owner, REPO)).role is RepoRole.MAINTAIN
 
 
 async def test_the_audit_names_the_caller(world: World) -> None:
     """By id, with the login where it is known."""
-    await world.desks.owner.configure(world.owner, REPO, a_config(Mode.SHADOW))
-    await world.desks.whitelist.replace(world.owner, REPO, [world.owner.user])
-    page = await world.desks.owner.audit(world.owner, REPO)
+    await world.services.owner.configure(world.owner, REPO, a_config(Mode.SHADOW))
+    await world.services.whitelist.replace(world.owner, REPO, [world.owner.user])
+    page = await world.services.owner.audit(world.owner, REPO)
     assert {event.actor for event in page.events[:2]} == {f"github:{world.owner.user.id}"}
     assert page.logins == {world.owner.user.id: "owner"}
 
@@ -184,7 +184,7 @@ async def test_the_audit_names_who_never_signed_in_here(world: World) -> None:
     maintainer = Actor(id=77, login="maintainer")
     await world.challenged()
     await world.under_test.take(a_pull_request_event("labeled", label="centralbot:exempt", sender=maintainer))
-    page = await world.desks.owner.audit(world.owner, REPO)
+    page = await world.services.owner.audit(world.owner, REPO)
     assert (page.events[0].event, page.logins) == ("challenge.exempted", {77: "maintainer"})
 
 
@@ -193,37 +193,37 @@ async def test_logins_are_asked_a_few_at_a_time_and_each_once(world: World) -> N
     for number in range(50):
         world.people.add_user(f"u{number}")
     logins = [f"u{number}" for number in range(50)] + [f"@U{number} " for number in range(50)]
-    resolved = await world.desks.whitelist.resolve(world.owner, REPO, logins)
+    resolved = await world.services.whitelist.resolve(world.owner, REPO, logins)
     assert (len(resolved.found), list(resolved.unresolved), world.people.most) == (50, [], 8)
 
 
 async def test_adding_is_all_or_nobody(world: World) -> None:
     """One login without an account, and nobody is added; a full list takes no more."""
     world.people.add_user("alice")
-    resolved = await world.desks.whitelist.add(world.owner, REPO, ["alice", "nobody"])
+    resolved = await world.services.whitelist.add(world.owner, REPO, ["alice", "nobody"])
     assert list(resolved.unresolved) == ["nobody"]
-    assert await world.desks.whitelist.entries(world.owner, REPO) == []
+    assert await world.services.whitelist.entries(world.owner, REPO) == []
     full = [Actor(id=i, login=f"u{i}") for i in range(1, 1001)]
-    await world.desks.whitelist.replace(world.owner, REPO, full)
+    await world.services.whitelist.replace(world.owner, REPO, full)
     with pytest.raises(ValidationError, match="at most 1000"):
-        await world.desks.whitelist.add(world.owner, REPO, ["alice"])
+        await world.services.whitelist.add(world.owner, REPO, ["alice"])
 
 
 async def test_a_cursor_is_one_of_the_lists_own(world: World) -> None:
     """Not one of another repository, nor of none."""
     mine, theirs = await world.challenged(number=1), await world.challenged(THEIRS)
-    page = await world.desks.challenges.of_repository(world.owner, REPO, before=mine.id)
+    page = await world.services.challenges.of_repository(world.owner, REPO, before=mine.id)
     assert (list(page.challenges), page.cursor) == ([], None)
     for before in (theirs.id, uuid4()):
         with pytest.raises(ValidationError, match="cursor"):
-            await world.desks.challenges.of_repository(world.owner, REPO, before=before)
+            await world.services.challenges.of_repository(world.owner, REPO, before=before)
 
 
 async def test_more_time_is_at_least_a_minute(world: World) -> None:
     """Also where the repository gives less."""
-    await world.desks.owner.configure(world.owner, REPO, a_config(window_s=5))
+    await world.services.owner.configure(world.owner, REPO, a_config(window_s=5))
     ours = await world.challenged()
-    assert (await world.desks.challenges.extend(world.owner, ours.id)).window_s == 65
+    assert (await world.services.challenges.extend(world.owner, ours.id)).window_s == 65
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class GateWorld:
     clock: ManualClock
     people: MemoryPeople
     under: UnderTest
-    keeper: VerificationService
+    verification: VerificationService
     guard: Guard
     app: Any
     _cookies: Any = field(default_factory=lambda: count(1))
@@ -130,7 +130,7 @@ async def gate_world(
     )
     guard = Guard(accounts, clock, public_url=public_url)
     pages = Pages(public_url=public_url, can_sign_in=can_sign_in)
-    keeper = VerificationService(
+    verification = VerificationService(
         token_key=TOKEN_KEY,
         challenges=store.challenges,
         repositories=store.repositories,
@@ -144,14 +144,14 @@ async def gate_world(
     app = Litestar(
         route_handlers=[
             pages.static.route(), sign_in_routes(guard, pages),
-            gate_api(guard, keeper, guesses), gate_pages(guard, pages, keeper, guesses),
+            gate_api(guard, verification, guesses), gate_pages(guard, pages, verification, guesses),
         ],
         exception_handlers=failures.HANDLERS,
         request_max_body_size=MIB,
         openapi_config=None,
         logging_config=None,
     )  # fmt: skip
-    world = GateWorld(clock, people, under, keeper, guard, app)
+    world = GateWorld(clock, people, under, verification, guard, app)
     await under.connect()
     return world
 

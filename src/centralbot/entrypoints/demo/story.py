@@ -43,7 +43,7 @@ ASKED, VERIFIED, EXEMPT, CLOSED = HEADINGS.values()
 BY_BOT = "closed by bot"
 
 
-class Desk(Protocol):
+class Operator(Protocol):
     """What the demo does as an operator: the ports of the store."""
 
     @property
@@ -115,7 +115,7 @@ class Story:
     """The steps. Raises DemoError at the first that does not come to pass."""
 
     fleet: Fleet
-    desk: Desk
+    operator: Operator
     step: Step
 
     async def play(self) -> None:
@@ -147,15 +147,15 @@ class Story:
             await self.fleet.until("an empty outbox", self._is_quiet)
 
     async def _install(self) -> dict[str, int]:
-        github, desk = self.fleet.github, self.desk
+        github, operator = self.fleet.github, self.operator
         await github.act("add_organization", login=ORG, members=[MAINTAINER])
         ids: dict[str, int] = {}
         for name, window_s in ((GARDEN, LONG_S), (KITCHEN, SHORT_S), (ATTIC, LONG_S)):
             ids[name] = await github.act("add_repository", full_name=name)
             config = RepoConfig(mode=Mode.ENFORCE, window_s=window_s, draft_prs_gated=False)
-            await desk.repositories.configure(ids[name], config, actor="demo")
+            await operator.repositories.configure(ids[name], config, actor="demo")
         willow = Actor(id=await github.act("add_user", login="willow"), login="willow")
-        await desk.whitelist.add(ids[GARDEN], willow, actor="demo")
+        await operator.whitelist.add(ids[GARDEN], willow, actor="demo")
         await github.act("install", account=ORG, repositories=list(ids.values()))
         for name, repo_id in ids.items():
             await self._connected(name, repo_id, True)
@@ -163,7 +163,7 @@ class Story:
 
     async def _connected(self, name: str, repo_id: int, wanted: bool) -> None:
         async def probe() -> bool:
-            record = await self.desk.repositories.get(repo_id)
+            record = await self.operator.repositories.get(repo_id)
             return record is not None and record.connected is wanted
 
         await self.fleet.until(f"{name} {'in' if wanted else 'out of'} the installation", probe)
@@ -178,7 +178,7 @@ class Story:
         """Wait until the posted comment is known: from here on the author has the window."""
 
         async def probe() -> bool:
-            found = await self.desk.challenges.search(repo_id=repo_id, status=ChallengeStatus.PENDING)
+            found = await self.operator.challenges.search(repo_id=repo_id, status=ChallengeStatus.PENDING)
             return any(one.pr_number == number and one.deadline_at is not None for one in found)
 
         await self.fleet.until(f"the challenge of #{number} to begin", probe)
@@ -223,7 +223,7 @@ class Story:
         await self._delivered("attic#1 at last", guid=lost["guid"], redelivery=True)
 
     async def _is_quiet(self) -> bool:
-        backlog = await self.desk.health.backlog()
+        backlog = await self.operator.health.backlog()
         return backlog.due_challenges == 0 and not any(
             count for status, count in backlog.by_status.items() if status in ("PENDING", "CLAIMED")
         )

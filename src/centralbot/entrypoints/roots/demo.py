@@ -87,7 +87,7 @@ SETTINGS = {"CENTRALBOT_WRITE_INTERVAL_S": "0.2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Operator:
     """The operator's ports."""
 
     backend: Backend
@@ -162,7 +162,7 @@ async def _tell(view: View, fleet: Fleet, backend: Backend) -> list[Ending]:
         async with asyncio.timeout(STORY_S):
             with view.step("simulator, API, two workers and sweeper start as processes"):
                 await fleet.start()
-            await Story(fleet=fleet, desk=Desk(backend), step=view.step).play()
+            await Story(fleet=fleet, operator=Operator(backend), step=view.step).play()
             snapshot = await fleet.github.snapshot()
     except TimeoutError as exc:
         raise DemoError(f"the story was not over within {STORY_S:g} s; is this machine very busy?") from exc

@@ -20,7 +20,7 @@ from centralbot.entrypoints.web.owner_forms import SettingsForm, challenge_pages
 from centralbot.entrypoints.web.owner_frame import ASSOCIATIONS, MODES, UNITS, USUAL_ASSOCIATIONS, Frame
 from centralbot.entrypoints.web.render import Pages
 from centralbot.ports.use_cases.accounts import Caller
-from centralbot.ports.use_cases.owner import Managed
+from centralbot.ports.use_cases.owner import ManagedRepository
 from centralbot.ports.use_cases.owner_challenges import OwnerServices
 from centralbot.ports.use_cases.validation import MAX_RESOLVE
 
@@ -86,7 +86,7 @@ def _repository(frame: Frame) -> list[Any]:
 def _settings(frame: Frame) -> list[Any]:
     owner = frame.services.owner
 
-    def page(request: CallersRequest, managed: Managed, form: SettingsForm) -> Response[str]:
+    def page(request: CallersRequest, managed: ManagedRepository, form: SettingsForm) -> Response[str]:
         known = set(managed.config.exempt_associations) | set(USUAL_ASSOCIATIONS)
         return frame.page(
             request,

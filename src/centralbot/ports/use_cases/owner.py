@@ -1,4 +1,4 @@
-"""The owner's desk: which repositories are theirs, how each is set up, and what is known of it.
+"""For owners: which repositories are theirs, how each is set up, and what is known of it.
 
 Every method takes the caller, and GitHub is asked about their rights before anything is told or changed. Whoever has
 none gets the same answer for a repository that is known here, one that is not, and one that does not exist.
@@ -62,7 +62,7 @@ class OwnRepository:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Managed:
+class ManagedRepository:
     """A repository that the caller may manage, with the configuration in force there."""
 
     repo_id: int
@@ -82,21 +82,21 @@ class AuditPage:
     cursor: UUID | None
 
 
-class Desk:
-    """What every part of the owner's desk begins with: the caller's rights."""
+class ManagedRepositories:
+    """Repositories, opened for callers who may manage them: every service for owners begins here."""
 
     def __init__(self, repositories: Repositories, rights: Rights, gate: DecisionContext) -> None:
         self.repositories = repositories
         self.rights = rights
         self.gate = gate
 
-    async def enter(self, caller: Caller, repo_id: int) -> Managed:
+    async def open(self, caller: Caller, repo_id: int) -> ManagedRepository:
         """The repository. Raises Forbidden, Unauthenticated, Unavailable."""
         record = await self.repositories.get(repo_id)
         hint = None if record is None else record.full_name
         role = await self.rights.require_manage(caller, repo_id, full_name=hint)
         config = None if record is None else record.config
-        return Managed(
+        return ManagedRepository(
             repo_id=repo_id,
             full_name=hint,
             role=role,
@@ -115,21 +115,21 @@ class Owner:
     def __init__(
         self,
         *,
-        desk: Desk,
+        managed: ManagedRepositories,
         accounts: Accounts,
         people: PeopleOnGitHub,
         reports: Reports,
         kinds: Mapping[str, str],
     ) -> None:
-        self._desk = desk
+        self._managed = managed
         self._accounts = accounts
         self._people = people
         self._reports = reports
         self.kinds = kinds
 
-    async def repository(self, caller: Caller, repo_id: int) -> Managed:
+    async def repository(self, caller: Caller, repo_id: int) -> ManagedRepository:
         """One repository."""
-        return await self._desk.enter(caller, repo_id)
+        return await self._managed.open(caller, repo_id)
 
     async def repositories(self, caller: Caller) -> Sequence[OwnRepository]:
         """The caller's repositories where the App is installed and which they may manage, by name."""
@@ -139,11 +139,11 @@ class Owner:
 
         async def joined(access: RepositoryAccess) -> OwnRepository:
             async with turn:
-                record = await self._desk.repositories.get(access.repo_id)
+                record = await self._managed.repositories.get(access.repo_id)
             config = None if record is None else record.config
             return OwnRepository(
                 access=access,
-                mode=(config or self._desk.gate.defaults).mode,
+                mode=(config or self._managed.gate.defaults).mode,
                 connected=record is not None and record.connected,
             )
 
@@ -151,25 +151,25 @@ class Owner:
 
     async def configure(self, caller: Caller, repo_id: int, config: RepoConfig) -> RepoConfig:
         """Set the configuration, for new challenges only. Raises ValidationError with the first wrong field."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         for field, problem in validate(config, self.kinds).items():
             raise ValidationError(f"{field}: {problem}")
-        await self._desk.repositories.configure(repo_id, config, actor=caller.actor)
+        await self._managed.repositories.configure(repo_id, config, actor=caller.actor)
         return config
 
     async def shadow(self, caller: Caller, repo_id: int) -> ShadowReport:
         """What shadow mode would have done in the last days."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         return await self._reports.shadow(repo_id)
 
     async def outcomes(self, caller: Caller, repo_id: int) -> Mapping[ChallengeStatus, int]:
         """What became of the enforced challenges of the last days."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         return await self._reports.outcomes(repo_id)
 
     async def audit(self, caller: Caller, repo_id: int, *, before: UUID | None = None) -> AuditPage:
         """What happened there and who did it, newest first."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         found = await self._reports.audit(repo_id, before=before, limit=PAGE + 1)
         events = found[:PAGE]
         return AuditPage(
@@ -206,20 +206,22 @@ class Resolved:
 class OwnerWhitelist:
     """A repository's whitelist. All raise Forbidden, Unauthenticated and Unavailable."""
 
-    def __init__(self, *, desk: Desk, accounts: Accounts, people: PeopleOnGitHub, whitelist: Whitelist) -> None:
-        self._desk = desk
+    def __init__(
+        self, *, managed: ManagedRepositories, accounts: Accounts, people: PeopleOnGitHub, whitelist: Whitelist
+    ) -> None:
+        self._managed = managed
         self._accounts = accounts
         self._people = people
         self._whitelist = whitelist
 
     async def entries(self, caller: Caller, repo_id: int) -> Sequence[WhitelistEntry]:
         """All entries, by login."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         return await self._whitelist.entries(repo_id)
 
     async def replace(self, caller: Caller, repo_id: int, users: Sequence[Actor]) -> Sequence[WhitelistEntry]:
         """Make the whitelist exactly this, at once. Raises ValidationError."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         if problem := whitelist_problem(users):
             raise ValidationError(problem)
         await self._whitelist.replace(repo_id, users, actor=caller.actor)
@@ -239,13 +241,13 @@ class OwnerWhitelist:
 
     async def remove(self, caller: Caller, repo_id: int, user_id: int) -> None:
         """Let somebody through no longer. Raises NotFound where they are not on it."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         if not await self._whitelist.remove(repo_id, user_id, actor=caller.actor):
             raise NotFound(f"user {user_id} is not on this whitelist")
 
     async def resolve(self, caller: Caller, repo_id: int, logins: Sequence[str]) -> Resolved:
         """The accounts of these logins, as GitHub knows them now. Raises ValidationError for too many."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         if len(logins) > MAX_RESOLVE:
             raise ValidationError(f"logins: at most {MAX_RESOLVE} at once; these are {len(logins)}")
         fresh = await self._accounts.fresh(caller)

@@ -1,4 +1,4 @@
-"""The owner's desk: a repository's challenges, what happened to each, and a maintainer's word about one."""
+"""For owners: a repository's challenges, what happened to each, and a maintainer's decision about one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from centralbot.ports.challenges import Challenges, Reports, StoredProof
 from centralbot.ports.people import PeopleOnGitHub
 from centralbot.ports.use_cases.accounts import Accounts, Caller, Rights
 from centralbot.ports.use_cases.challenges import ChallengeService
-from centralbot.ports.use_cases.owner import PAGE, Desk, Managed, Owner, OwnerWhitelist, names
+from centralbot.ports.use_cases.owner import PAGE, ManagedRepositories, ManagedRepository, Owner, OwnerWhitelist, names
 from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MAX_EXTENDED_S, MIN_EXTEND_S
 
 
@@ -32,7 +32,7 @@ class ChallengeStory:
     """One challenge with all that is known of it: its history and proofs, oldest first, and who is who."""
 
     challenge: Challenge
-    managed: Managed
+    managed: ManagedRepository
     history: Sequence[AuditEvent]
     proofs: Sequence[StoredProof]
     logins: Mapping[int, str]
@@ -44,8 +44,10 @@ class OwnerChallenges:
     A challenge of a repository that the caller may not manage is NotFound, like one that does not exist.
     """
 
-    def __init__(self, *, desk: Desk, challenges: Challenges, reports: Reports, verdicts: ChallengeService) -> None:
-        self._desk = desk
+    def __init__(
+        self, *, managed: ManagedRepositories, challenges: Challenges, reports: Reports, verdicts: ChallengeService
+    ) -> None:
+        self._managed = managed
         self._challenges = challenges
         self._reports = reports
         self._verdicts = verdicts
@@ -54,7 +56,7 @@ class OwnerChallenges:
         self, caller: Caller, repo_id: int, *, status: ChallengeStatus | None = None, before: UUID | None = None
     ) -> ChallengePage:
         """A page of a repository's. Raises Forbidden, and ValidationError where ``before`` is none of them."""
-        await self._desk.enter(caller, repo_id)
+        await self._managed.open(caller, repo_id)
         if before is not None:
             await self._check_cursor(repo_id, before)
         found = await self._challenges.search(repo_id=repo_id, status=status, before=before, limit=PAGE + 1)
@@ -81,17 +83,13 @@ class OwnerChallenges:
             logins={challenge.author_id: challenge.author_login} | await names(self._reports, history),
         )
 
-    async def find(self, caller: Caller, challenge_id: UUID) -> Challenge:
-        """One challenge alone. Raises NotFound."""
-        return (await self._enter(caller, challenge_id))[0]
-
     async def exempt(self, caller: Caller, challenge_id: UUID) -> Challenge:
         """Let the author in. Raises NotFound, ChallengeNotPending."""
         await self._enter(caller, challenge_id)
         return await self._verdicts.exempt(challenge_id, actor=caller.actor)
 
     async def cancel(self, caller: Caller, challenge_id: UUID) -> Challenge:
-        """Call the check off. Raises NotFound, ChallengeNotPending."""
+        """Cancel the check. Raises NotFound, ChallengeNotPending."""
         await self._enter(caller, challenge_id)
         return await self._verdicts.cancel(challenge_id, actor=caller.actor)
 
@@ -108,14 +106,14 @@ class OwnerChallenges:
             raise ValidationError("by_s: a challenge lasts at most a year, all extensions together; exempt its author")
         return await self._verdicts.extend(challenge_id, by_s=by_s, actor=caller.actor)
 
-    async def _enter(self, caller: Caller, challenge_id: UUID) -> tuple[Challenge, Managed]:
+    async def _enter(self, caller: Caller, challenge_id: UUID) -> tuple[Challenge, ManagedRepository]:
         nothing = NotFound("there is no such challenge")
         try:
             challenge = await self._challenges.get(challenge_id)
         except NotFound:
             raise nothing from None
         try:
-            return challenge, await self._desk.enter(caller, challenge.repo_id)
+            return challenge, await self._managed.open(caller, challenge.repo_id)
         except Forbidden:
             raise nothing from None
 
@@ -142,10 +140,10 @@ def open_owner_services(
     rights: Rights,
     kinds: Mapping[str, str],
 ) -> OwnerServices:
-    """The desks over a store and GitHub. ``kinds``: each registered proof and what an owner reads beside it."""
-    desk = Desk(repositories, rights, gate)
+    """The services over a store and GitHub. ``kinds``: each registered proof and what an owner reads beside it."""
+    managed = ManagedRepositories(repositories, rights, gate)
     return OwnerServices(
-        Owner(desk=desk, accounts=accounts, people=people, reports=reports, kinds=kinds),
-        OwnerWhitelist(desk=desk, accounts=accounts, people=people, whitelist=whitelist),
-        OwnerChallenges(desk=desk, challenges=challenges, reports=reports, verdicts=verdicts),
+        Owner(managed=managed, accounts=accounts, people=people, reports=reports, kinds=kinds),
+        OwnerWhitelist(managed=managed, accounts=accounts, people=people, whitelist=whitelist),
+        OwnerChallenges(managed=managed, challenges=challenges, reports=reports, verdicts=verdicts),
     )
