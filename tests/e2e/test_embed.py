@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "embed.py"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "embed.py"
 
 
 def test_the_embedding_example_runs_and_tells_its_story() -> None:
     """In a process of its own, as a reader would run it."""
-    done = subprocess.run([sys.executable, str(EXAMPLE)], capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, str(EXAMPLE)]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environ)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-3:] == [
         "#1 ends VERIFIED (IN_TIME)",
