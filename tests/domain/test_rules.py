@@ -34,8 +34,7 @@ from centralbot.domain.rules import (
     unmet,
 )
 from centralbot.domain.rules.rule import NO_FACTS, Gate, Words, always, unsaid
-from centralbot.entrypoints.web.gate import why_exempt
-from centralbot.entrypoints.web.owner_frame import outcome
+from centralbot.entrypoints.web.labels import outcome, why_exempt
 from tests.builders import AUTHOR, MAINTAINER, SHA, T0, a_challenge, a_config, a_pull_request_event, no_id
 
 LABEL = a_config().exempt_label

@@ -19,9 +19,8 @@ from centralbot.domain.errors import CentralbotError, Forbidden, NotFound
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.parameters import AnyRequest
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
-from centralbot.entrypoints.web.errors import page_errors
 from centralbot.entrypoints.web.forms import read_form
-from centralbot.entrypoints.web.render import CSP, Pages
+from centralbot.entrypoints.web.pages import CSP, Pages, page_errors
 
 PERMISSIONS: Mapping[str, str] = {"pull_requests": "write", "metadata": "read"}
 """To read pull requests, comment on them, close and reopen them."""

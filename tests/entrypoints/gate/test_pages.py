@@ -11,7 +11,7 @@ from centralbot.domain import verdicts
 from centralbot.domain.challenge import CancelReason, Challenge
 from centralbot.domain.events import Actor, RepositoryRef
 from centralbot.domain.rules import EXEMPTIONS
-from centralbot.entrypoints.web.gate import CANCELED, why_exempt
+from centralbot.entrypoints.web.labels import AUTHORS_CANCELED, why_exempt
 from tests.builders import AUTHOR
 from tests.entrypoints.gate.world import STRANGER, GateWorld, gate_world, link, token
 
@@ -154,7 +154,7 @@ async def test_exempt_and_canceled_say_why(world: GateWorld) -> None:
 def test_every_reason_has_words() -> None:
     """A new reason needs its sentence."""
     assert all(why_exempt(it) != why_exempt(None) for it in EXEMPTIONS)
-    assert set(CANCELED) >= {it.value for it in CancelReason}
+    assert set(AUTHORS_CANCELED) >= {it.value for it in CancelReason}
 
 
 async def test_without_client_credentials_the_page_says_what_is_missing() -> None:

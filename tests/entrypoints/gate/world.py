@@ -32,7 +32,7 @@ from centralbot.entrypoints.guard import Guard, RateLimiter
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
 from centralbot.entrypoints.web.gate import gate_pages
-from centralbot.entrypoints.web.render import Pages
+from centralbot.entrypoints.web.pages import Pages
 from centralbot.entrypoints.web.sign_in import sign_in_routes
 from centralbot.ports.sessions import Session
 from centralbot.ports.use_cases.accounts import Accounts, Caller

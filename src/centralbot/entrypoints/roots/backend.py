@@ -42,10 +42,9 @@ from centralbot.entrypoints.settings import (
     base_url,
 )
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
-from centralbot.entrypoints.web.errors import errors_without_route
 from centralbot.entrypoints.web.gate import gate_pages
 from centralbot.entrypoints.web.owner import owner_pages
-from centralbot.entrypoints.web.render import Pages
+from centralbot.entrypoints.web.pages import Pages, errors_without_route
 from centralbot.entrypoints.web.sign_in import sign_in_routes
 from centralbot.ports.outbox import OutboxRules
 from centralbot.ports.people import PeopleOnGitHub, SignIn

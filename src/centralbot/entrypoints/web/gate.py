@@ -10,7 +10,7 @@ import structlog
 from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
-from centralbot.domain.challenge import CancelReason, ChallengeStatus
+from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import (
     ChallengeNotPending,
     Forbidden,
@@ -20,35 +20,13 @@ from centralbot.domain.errors import (
     Unavailable,
     ValidationError,
 )
-from centralbot.domain.rules import DRAFT, EXEMPTIONS
 from centralbot.entrypoints.guard import AnyonesRequest, Guard, RateLimiter
 from centralbot.entrypoints.http import error_parts
 from centralbot.entrypoints.parameters import AnyRequest
-from centralbot.entrypoints.web.errors import page_errors
 from centralbot.entrypoints.web.forms import MAX_FORM_BYTES, Form, read_form
-from centralbot.entrypoints.web.render import Pages
+from centralbot.entrypoints.web.labels import why_canceled, why_exempt
+from centralbot.entrypoints.web.pages import Pages, page_errors
 from centralbot.ports.use_cases.verification import GateView, Given, ProofsRefused, VerificationService
-
-CANCELED: Mapping[str, str] = {
-    CancelReason.PR_CLOSED: "The pull request was closed before the check was passed. Reopened, it gets a new one.",
-    CancelReason.PR_MERGED: "The pull request was merged, so there is nothing left to check. Congratulations!",
-    CancelReason.DRAFTED: DRAFT.words.author,
-    CancelReason.UNINSTALLED: "The repository no longer uses centralbot.",
-    CancelReason.REPOSITORY_REMOVED: "The repository no longer uses centralbot.",
-    CancelReason.NOTICE_FAILED: "We could not comment on the pull request, so nothing is asked of you.",
-    CancelReason.MAINTAINER: "A maintainer canceled the check.",
-    CancelReason.SWITCHED_OFF: "The repository no longer requires verification.",
-}
-
-
-def why_exempt(reason: str | None) -> str:
-    why = EXEMPTIONS.get(reason or "")
-    return why.words.author if why else "Nothing is asked of its author."
-
-
-def why_canceled(reason: str | None) -> str:
-    return CANCELED.get(reason or "", "The check no longer matters for this pull request.")
-
 
 log = structlog.get_logger("centralbot.gate")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,20 +13,84 @@ from litestar.params import FromQuery
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.config import Mode
-from centralbot.domain.errors import NotFound, ValidationError
+from centralbot.domain.errors import ChallengeNotPending, NotFound, ValidationError
+from centralbot.domain.trace import sentence, who
 from centralbot.entrypoints.guard import AnyonesRequest, CallersRequest, Guard
-from centralbot.entrypoints.parameters import PAGE_START, PATH_DECODERS, RepoId, github_id, status_filter
-from centralbot.entrypoints.web.errors import page_errors
-from centralbot.entrypoints.web.forms import MAX_FORM_BYTES, read_form
-from centralbot.entrypoints.web.owner_forms import SettingsForm, challenge_pages, read_logins, read_settings
-from centralbot.entrypoints.web.owner_frame import ASSOCIATIONS, MODES, UNITS, USUAL_ASSOCIATIONS, Frame
-from centralbot.entrypoints.web.render import Pages
+from centralbot.entrypoints.parameters import (
+    PAGE_START,
+    PATH_DECODERS,
+    ChallengeId,
+    RepoId,
+    github_id,
+    once,
+    status_filter,
+)
+from centralbot.entrypoints.web.forms import (
+    MAX_FORM_BYTES,
+    SettingsForm,
+    read_form,
+    read_logins,
+    read_seconds,
+    read_settings,
+)
+from centralbot.entrypoints.web.labels import (
+    ASSOCIATIONS,
+    FLASHES,
+    MODES,
+    STATUS,
+    UNITS,
+    USUAL_ASSOCIATIONS,
+    Flash,
+    outcome,
+    standing,
+    window_parts,
+)
+from centralbot.entrypoints.web.pages import Pages, page_errors
 from centralbot.ports.use_cases.accounts import Caller
 from centralbot.ports.use_cases.owner import ManagedRepository
-from centralbot.ports.use_cases.owner_challenges import OwnerServices
-from centralbot.ports.use_cases.validation import MAX_RESOLVE
+from centralbot.ports.use_cases.owner_challenges import ChallengeStory, OwnerServices
+from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MAX_RESOLVE, MIN_EXTEND_S
 
 REPO = "/repos/{repo_id:str}"
+CHALLENGE = "/challenges/{challenge_id:str}"
+WORDS = ("exempt", "extend", "cancel")
+TOO_LATE = Flash("bad", "It was too late for that: the check is no longer waiting. Nothing was changed.")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A page of the owner's for whoever asked for it. ``web_url`` is GitHub's."""
+
+    pages: Pages
+    services: OwnerServices
+    web_url: str
+
+    def page(
+        self,
+        request: AnyonesRequest | CallersRequest,
+        template: str,
+        *,
+        status: int = 200,
+        flash: Flash | None = None,
+        **context: Any,
+    ) -> Response[str]:
+        """A page; ``?done=`` names what was just done, for a message of ours."""
+        if flash is None and request.method == "GET":
+            flash = FLASHES.get(str(request.query_params.get("done", "")))
+        return self.pages.page(
+            template,
+            here=request.url.path,
+            caller=request.user,
+            flash=flash,
+            status=status,
+            web_url=self.web_url,
+            status_words=STATUS,
+            standing=standing,
+            outcome=outcome,
+            who=who,
+            sentence=sentence,
+            **context,
+        )
 
 
 def owner_pages(guard: Guard, pages: Pages, services: OwnerServices, *, web_url: str) -> Router:
@@ -38,7 +104,7 @@ def owner_pages(guard: Guard, pages: Pages, services: OwnerServices, *, web_url:
         mine = await services.owner.repositories(request.user)
         return frame.page(request, "owner/home.html", repositories=mine, modes=MODES)
 
-    handlers = [*_repository(frame), *_settings(frame), *_whitelist(frame), *challenge_pages(frame)]
+    handlers = [*_repository(frame), *_settings(frame), *_whitelist(frame), *_challenge(frame)]
     return Router(
         path="/",
         route_handlers=[home, Router(path="/", route_handlers=handlers, guards=[guard.require_caller])],
@@ -161,3 +227,67 @@ def _whitelist(frame: Frame) -> list[Any]:
         return frame.pages.redirect(f"/repos/{repo_id}/whitelist?done=removed")
 
     return [show, change]
+
+
+def _challenge(frame: Frame) -> list[Any]:
+    """Show it, and overrule it. ``?confirm=`` asks once more before anything is done."""
+    challenges = frame.services.challenges
+
+    def page(
+        request: CallersRequest,
+        story: ChallengeStory,
+        *,
+        confirm: str | None = None,
+        typed: tuple[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
+        status: int = 200,
+        flash: Flash | None = None,
+    ) -> Response[str]:
+        waiting = story.challenge.status is ChallengeStatus.PENDING
+        number, unit = window_parts(max(MIN_EXTEND_S, story.managed.config.window_s))
+        return frame.page(
+            request,
+            "owner/challenge.html",
+            status=status,
+            flash=flash,
+            story=story,
+            challenge=story.challenge,
+            managed=story.managed,
+            modes=MODES,
+            waiting=waiting,
+            confirm=confirm if waiting and confirm in WORDS else None,
+            by=typed or (str(number), unit),
+            units=tuple(UNITS)[:3],
+            errors=errors or {},
+        )
+
+    @get(CHALLENGE)
+    async def show(request: CallersRequest, challenge_id: ChallengeId, confirm: FromQuery[str] = "") -> Response[str]:
+        once(request, "confirm")
+        return page(request, await challenges.story(request.user, challenge_id), confirm=confirm)
+
+    @post(CHALLENGE, status_code=200)
+    async def overrule(request: CallersRequest, challenge_id: ChallengeId) -> Response[Any]:
+        caller = request.user
+        story = await challenges.story(caller, challenge_id)
+        form = await read_form(request)
+        action = form.one("action")
+        if action not in WORDS:
+            raise ValidationError("action: choose exempt, extend or cancel; go back, reload the page and try again")
+        try:
+            if action == "extend":
+                typed = (form.one("by"), form.one("unit"))
+                by_s = read_seconds(*typed, MIN_EXTEND_S, MAX_EXTEND_S)
+                if by_s is None:
+                    errors = {"by": "Give a whole number: at least a minute, at most 30 days."}
+                    return page(request, story, confirm=action, typed=typed, errors=errors, status=400)
+                await challenges.extend(caller, challenge_id, by_s=by_s)
+            elif action == "exempt":
+                await challenges.exempt(caller, challenge_id)
+            else:
+                await challenges.cancel(caller, challenge_id)
+        except ChallengeNotPending:
+            return page(request, await challenges.story(caller, challenge_id), status=409, flash=TOO_LATE)
+        return frame.pages.redirect(f"/challenges/{challenge_id}?done={action}")
+
+    return [show, overrule]

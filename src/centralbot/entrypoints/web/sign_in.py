@@ -19,7 +19,7 @@ from centralbot.entrypoints.http import STATUS_OF_CODE, error_parts
 from centralbot.entrypoints.openapi import NoContent, page_answers, refusals
 from centralbot.entrypoints.parameters import AnyRequest
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
-from centralbot.entrypoints.web.render import Pages
+from centralbot.entrypoints.web.pages import Pages
 from centralbot.ports.people import SignInRefused
 from centralbot.ports.use_cases.accounts import safe_return_to
 

@@ -1,28 +1,34 @@
-"""Pages from templates, with the headers that keep them to themselves, and the files that they load from us."""
+"""Pages from templates, with the headers that keep them to themselves, their files, and pages for failures."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
+import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Response, get
 from litestar.datastructures import Cookie
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from centralbot import __version__
+from centralbot.domain.errors import CentralbotError, Unauthenticated
 from centralbot.domain.words import duration
+from centralbot.entrypoints import http as failures
+from centralbot.entrypoints.http import error_parts, loggable
+from centralbot.entrypoints.parameters import AnyRequest
+from centralbot.entrypoints.web.labels import ERROR_TITLES, FAILED, MISSING, UNEXPECTED, Flash, name, utc, when
 from centralbot.ports.use_cases.accounts import Caller
 
+log = structlog.get_logger("centralbot.web")
+
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -38,14 +44,6 @@ HEADERS = {
     "x-frame-options": "DENY",
     "x-robots-tag": "noindex",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Flash:
-    """One message at the top of a page: what was done (``ok``), or what was not (``bad``)."""
-
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +141,85 @@ class Pages:
         )  # fmt: skip
 
 
-def name(text: str) -> str:
-    """A name of somebody else's on one line: what is invisible or turns the direction of text is shown as such."""
-    return _INVISIBLE.sub("\ufffd", text)
+FOR_PROGRAMS = ("/api/", "/internal/")
 
 
-def utc(moment: datetime) -> str:
-    """For ``<time datetime>``: RFC 3339."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def page_errors(pages: Pages) -> dict[int | type[Exception], Any]:
+    """For ``exception_handlers=`` of the routes that answer with pages; all others answer JSON.
+
+    Somebody who is not signed in is sent to sign in and comes back, where the request was a plain look (a GET); where
+    GitHub has just refused a sign-in that we thought good, a page says so: sending them on could go round for ever.
+    """
+
+    def known(request: AnyRequest, exc: CentralbotError) -> Response[Any]:
+        status, _, headers = error_parts(exc)
+        caller = _caller(request)
+        if status >= 500:
+            log.warning("page.unavailable", path=loggable(request.url.path), code=exc.code, why=exc.message)
+        if isinstance(exc, Unauthenticated):
+            start = f"/api/v1/auth/github/start?return_to={quote(_here(request), safe='')}"
+            if caller is None and request.method in ("GET", "HEAD"):
+                return pages.redirect(start)
+            return pages.page("sign_in_again.html", here=_here(request), status=401, start=start)
+        extra = {name.decode(): value.decode() for name, value in headers}
+        return _page(pages, request, status, exc.message, extra)
+
+    def http(request: AnyRequest, exc: HTTPException) -> Response[Any]:
+        return _http(pages, request, exc)
+
+    def unexpected(request: AnyRequest, exc: Exception) -> Response[Any]:
+        log.error("request.failed", path=loggable(request.url.path), exc_info=exc)
+        return _page(pages, request, 500, UNEXPECTED, {})
+
+    return {CentralbotError: known, HTTPException: http, Exception: unexpected}
 
 
-def when(moment: datetime) -> str:
-    """For people, with its zone: ``23 Nov 2026, 14:05 UTC``."""
-    return f"{moment.day} {moment.strftime('%b %Y, %H:%M')} UTC"
+def errors_without_route(pages: Pages) -> dict[int | type[Exception], Any]:
+    """For ``exception_handlers=`` of the application, which answers where no route does: browsers get a page.
+
+    Programs get the envelope, and so does whoever looks at their addresses.
+    """
+
+    def http(request: AnyRequest, exc: HTTPException) -> Response[Any]:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if not wants_page or request.url.path.startswith(FOR_PROGRAMS):
+            return failures.http(request, exc)
+        return _http(pages, request, exc, template="error_without_route.html")
+
+    return {**failures.HANDLERS, HTTPException: http}
+
+
+def _http(pages: Pages, request: AnyRequest, exc: HTTPException, template: str = "error.html") -> Response[Any]:
+    message = MISSING if exc.status_code == 404 else exc.detail
+    return _page(pages, request, exc.status_code, message, exc.headers or {}, template)
+
+
+def _page(
+    pages: Pages,
+    request: AnyRequest,
+    status: int,
+    message: str,
+    headers: Mapping[str, str],
+    template: str = "error.html",
+) -> Response[Any]:
+    return pages.page(
+        template,
+        here=_here(request),
+        caller=_caller(request),
+        status=status,
+        headers=headers,
+        title=ERROR_TITLES.get(status, FAILED),
+        message=message.strip().rstrip(".") or FAILED,
+    )
+
+
+def _caller(request: AnyRequest) -> Caller | None:
+    """Who called, as far as a guard has found out."""
+    found = request.scope.get("user")
+    return found if isinstance(found, Caller) else None
+
+
+def _here(request: AnyRequest) -> str:
+    """The path to come back to. Forms are sent to the address of their own page, so it serves for a POST too."""
+    query = f"?{request.url.query}" if request.url.query and request.method in ("GET", "HEAD") else ""
+    return f"{request.scope.get('raw_path', request.url.path.encode()).decode('latin-1')}{query}"

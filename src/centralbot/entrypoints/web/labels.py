@@ -1,71 +1,53 @@
-"""The frame around the owner's pages, and their labels."""
+"""The words of the pages that stand in no template: the owner's, the contributor's, those of failures."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from litestar import Response
+from datetime import datetime
 
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.events import AuthorAssociation
 from centralbot.domain.rules import DRAFT, EXEMPTIONS
-from centralbot.domain.trace import sentence, who
-from centralbot.entrypoints.guard import AnyonesRequest, CallersRequest
-from centralbot.entrypoints.web.render import Flash, Pages, when
-from centralbot.ports.use_cases.owner_challenges import OwnerServices
+
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """A page of the owner's for whoever asked for it. ``web_url`` is GitHub's."""
+class Flash:
+    """One message at the top of a page: what was done (``ok``), or what was not (``bad``)."""
 
-    pages: Pages
-    services: OwnerServices
-    web_url: str
-
-    def page(
-        self,
-        request: AnyonesRequest | CallersRequest,
-        template: str,
-        *,
-        status: int = 200,
-        flash: Flash | None = None,
-        **context: Any,
-    ) -> Response[str]:
-        """A page; ``?done=`` names what was just done, for a message of ours."""
-        if flash is None and request.method == "GET":
-            flash = FLASHES.get(str(request.query_params.get("done", "")))
-        return self.pages.page(
-            template,
-            here=request.url.path,
-            caller=request.user,
-            flash=flash,
-            status=status,
-            web_url=self.web_url,
-            status_words=STATUS,
-            standing=standing,
-            outcome=outcome,
-            who=who,
-            sentence=sentence,
-            **context,
-        )
+    kind: str
+    text: str
 
 
-S = ChallengeStatus
+def name(text: str) -> str:
+    """A name of somebody else's on one line: what is invisible or turns the direction of text is shown as such."""
+    return _INVISIBLE.sub("\ufffd", text)
 
+
+def utc(moment: datetime) -> str:
+    """For ``<time datetime>``: RFC 3339."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def when(moment: datetime) -> str:
+    """For people, with its zone: ``23 Nov 2026, 14:05 UTC``."""
+    return f"{moment.day} {moment.strftime('%b %Y, %H:%M')} UTC"
+
+
+# The owner's pages
 
 STATUS: Mapping[ChallengeStatus, tuple[str, str]] = {
-    S.PENDING: ("info", "Waiting"),
-    S.VERIFIED: ("ok", "Verified"),
-    S.EXEMPT: ("ok", "Exempt"),
-    S.CANCELED: ("off", "Canceled"),
-    S.TIMED_OUT_CLOSED: ("bad", "Timed out"),
+    ChallengeStatus.PENDING: ("info", "Waiting"),
+    ChallengeStatus.VERIFIED: ("ok", "Verified"),
+    ChallengeStatus.EXEMPT: ("ok", "Exempt"),
+    ChallengeStatus.CANCELED: ("off", "Canceled"),
+    ChallengeStatus.TIMED_OUT_CLOSED: ("bad", "Timed out"),
 }
 """Badge and word of each status."""
-
 
 MODES: Mapping[Mode, tuple[str, str, str]] = {
     Mode.OFF: ("off", "Off", "Nothing is checked, nothing is recorded."),
@@ -82,7 +64,6 @@ MODES: Mapping[Mode, tuple[str, str, str]] = {
 }
 """Badge, word and explanation of each mode."""
 
-
 ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
     AuthorAssociation.OWNER: ("Owner", "owns the repository"),
     AuthorAssociation.MEMBER: ("Member", "a public member of the organization; private ones look like contributors"),
@@ -94,12 +75,9 @@ ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
     AuthorAssociation.NONE: ("None", "has nothing to do with the repository yet"),
 }
 
-
 USUAL_ASSOCIATIONS = tuple(ASSOCIATIONS)[:4]
 
-
 UNITS: Mapping[str, int] = {"minutes": 60, "hours": 3_600, "days": 86_400, "seconds": 1}
-
 
 FLASHES: Mapping[str, Flash] = {
     "saved": Flash("ok", "Saved. New pull requests follow it; checks under way keep what they began with."),
@@ -112,8 +90,7 @@ FLASHES: Mapping[str, Flash] = {
 }
 """What ``?done=`` may say: nothing else of an address is ever shown as a message."""
 
-
-_CANCELED: Mapping[str, str] = {
+OWNERS_CANCELED: Mapping[str, str] = {
     CancelReason.PR_CLOSED: "The pull request was closed by somebody",
     CancelReason.PR_MERGED: "The pull request was merged",
     CancelReason.DRAFTED: DRAFT.words.owner,
@@ -127,7 +104,7 @@ _CANCELED: Mapping[str, str] = {
 
 def standing(challenge: Challenge) -> tuple[str, str]:
     """Badge and word for where a challenge stands."""
-    if challenge.is_shadow and challenge.status is S.TIMED_OUT_CLOSED:
+    if challenge.is_shadow and challenge.status is ChallengeStatus.TIMED_OUT_CLOSED:
         return ("warn", "Would be closed")
     return STATUS[challenge.status]
 
@@ -135,18 +112,18 @@ def standing(challenge: Challenge) -> tuple[str, str]:
 def outcome(challenge: Challenge) -> str:
     """What happened to a challenge and why, in one line."""
     match challenge.status:
-        case S.PENDING:
+        case ChallengeStatus.PENDING:
             if challenge.deadline_at is None:
                 return "The comment is on its way; the clock starts when it is posted"
             return f"Has until {when(challenge.deadline_at)}"
-        case S.VERIFIED:
+        case ChallengeStatus.VERIFIED:
             return "Passed after the close" if challenge.reason == "LATE" else "Passed in time"
-        case S.EXEMPT:
+        case ChallengeStatus.EXEMPT:
             why = EXEMPTIONS.get(challenge.reason or "")
             return why.words.owner if why else "The author is exempt"
-        case S.CANCELED:
-            return _CANCELED.get(str(challenge.reason), "It no longer matters")
-        case S.TIMED_OUT_CLOSED if challenge.is_shadow:
+        case ChallengeStatus.CANCELED:
+            return OWNERS_CANCELED.get(str(challenge.reason), "It no longer matters")
+        case ChallengeStatus.TIMED_OUT_CLOSED if challenge.is_shadow:
             return "Time ran out; in enforce mode it would have been closed"
     return "Time ran out, so the pull request was closed"
 
@@ -157,3 +134,44 @@ def window_parts(seconds: int) -> tuple[int, str]:
         if seconds % UNITS[unit] == 0:
             return seconds // UNITS[unit], unit
     return seconds, "seconds"
+
+
+# The contributor's pages
+
+AUTHORS_CANCELED: Mapping[str, str] = {
+    CancelReason.PR_CLOSED: "The pull request was closed before the check was passed. Reopened, it gets a new one.",
+    CancelReason.PR_MERGED: "The pull request was merged, so there is nothing left to check. Congratulations!",
+    CancelReason.DRAFTED: DRAFT.words.author,
+    CancelReason.UNINSTALLED: "The repository no longer uses centralbot.",
+    CancelReason.REPOSITORY_REMOVED: "The repository no longer uses centralbot.",
+    CancelReason.NOTICE_FAILED: "We could not comment on the pull request, so nothing is asked of you.",
+    CancelReason.MAINTAINER: "A maintainer canceled the check.",
+    CancelReason.SWITCHED_OFF: "The repository no longer requires verification.",
+}
+
+
+def why_exempt(reason: str | None) -> str:
+    why = EXEMPTIONS.get(reason or "")
+    return why.words.author if why else "Nothing is asked of its author."
+
+
+def why_canceled(reason: str | None) -> str:
+    return AUTHORS_CANCELED.get(reason or "", "The check no longer matters for this pull request.")
+
+
+# Failures
+
+ERROR_TITLES: Mapping[int, str] = {
+    400: "That could not be read",
+    401: "Please sign in again",
+    403: "Not allowed",
+    404: "There is nothing here",
+    405: "That cannot be done here",
+    409: "It is too late for that",
+    413: "That is too much at once",
+    429: "Too many requests",
+    503: "Not available right now",
+}
+FAILED = "Something went wrong"
+UNEXPECTED = "This is our mistake, not yours; it was logged. Nothing of what you asked for was half done"
+MISSING = "This page does not exist, or no longer. Check the address, or begin at the start page"
