@@ -12,6 +12,7 @@ from litestar.params import JSONBody
 
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.entrypoints.api import owner_schemas as schemas
+from centralbot.entrypoints.api.config_schemas import ConfigAnswer, ConfigBody, config_answer, config_of
 from centralbot.entrypoints.decoding import StrictBody
 from centralbot.entrypoints.guard import CallersRequest, Guard
 from centralbot.entrypoints.http import MIB
@@ -83,8 +84,8 @@ def _repositories(services: OwnerServices) -> list[Any]:
         summary="The configuration in force",
         responses=OF_REPOSITORY,
     )
-    async def get_config(request: CallersRequest, repo_id: RepoId) -> schemas.ConfigAnswer:
-        return schemas.config_answer((await owner.repository(request.user, repo_id)).config)
+    async def get_config(request: CallersRequest, repo_id: RepoId) -> ConfigAnswer:
+        return config_answer((await owner.repository(request.user, repo_id)).config)
 
     @put(
         "/repos/{repo_id:str}/config",
@@ -92,12 +93,10 @@ def _repositories(services: OwnerServices) -> list[Any]:
         summary="Set the configuration, for new challenges",
         responses=WITH_BODY,
     )
-    async def put_config(
-        request: CallersRequest, repo_id: RepoId, data: JSONBody[schemas.ConfigBody]
-    ) -> schemas.ConfigAnswer:
+    async def put_config(request: CallersRequest, repo_id: RepoId, data: JSONBody[ConfigBody]) -> ConfigAnswer:
         kept = (await owner.repository(request.user, repo_id)).config
-        config = await owner.configure(request.user, repo_id, schemas.config_of(data, kept))
-        return schemas.config_answer(config)
+        config = await owner.configure(request.user, repo_id, config_of(data, kept))
+        return config_answer(config)
 
     @get(
         "/repos/{repo_id:str}/audit",

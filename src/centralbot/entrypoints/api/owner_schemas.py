@@ -7,21 +7,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.config import (
-    DEFAULT_EXEMPT_LABEL,
-    MAX_LABEL_CHARS,
-    MAX_RULES_CHARS,
-    MAX_WINDOW_S,
-    MIN_WINDOW_S,
-    Mode,
-    RepoConfig,
-)
+from centralbot.domain.config import Mode
 from centralbot.domain.effects import AuditEvent
-from centralbot.domain.errors import ValidationError
-from centralbot.domain.events import Actor, AuthorAssociation
+from centralbot.domain.events import Actor
 from centralbot.domain.trace import sentence
 from centralbot.ports.admin import WhitelistEntry
 from centralbot.ports.people import RepoRole
@@ -31,17 +22,6 @@ from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MAX_RESOLVE, MAX
 
 GitHubId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Login = Annotated[str, Meta(min_length=1, max_length=110)]
-CLOSEST_FIRST = (
-    AuthorAssociation.OWNER,
-    AuthorAssociation.MEMBER,
-    AuthorAssociation.COLLABORATOR,
-    AuthorAssociation.CONTRIBUTOR,
-    AuthorAssociation.FIRST_TIME_CONTRIBUTOR,
-    AuthorAssociation.FIRST_TIMER,
-    AuthorAssociation.MANNEQUIN,
-    AuthorAssociation.NONE,
-)
-"""The order in which associations are listed: the contract's."""
 
 
 class MeAnswer(Struct, gc=False):
@@ -70,32 +50,6 @@ class WireOwnRepository(Struct, gc=False):
 
 class RepositoriesAnswer(Struct, gc=False):
     repositories: list[WireOwnRepository]
-
-
-class ConfigBody(Struct, gc=False):
-    mode: Mode
-    draft_prs_gated: bool
-    window_s: Annotated[int, Meta(ge=MIN_WINDOW_S, le=MAX_WINDOW_S)]
-    verification: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(min_length=1, max_length=50)]
-    exempt_associations: Annotated[list[AuthorAssociation], Meta(max_length=len(AuthorAssociation))]
-    exempt_bots: bool
-    comment_on_exempt: bool
-    exempt_label: Annotated[str, Meta(max_length=MAX_LABEL_CHARS)] | UnsetType = UNSET
-    rules: Annotated[str, Meta(max_length=MAX_RULES_CHARS)] | UnsetType = UNSET
-
-
-class ConfigAnswer(Struct, gc=False):
-    """The contract's fields, and the optional ones where they are not what a caller who knows none of them has."""
-
-    mode: Mode
-    draft_prs_gated: bool
-    window_s: int
-    verification: list[str]
-    exempt_associations: list[AuthorAssociation]
-    exempt_bots: bool
-    comment_on_exempt: bool
-    exempt_label: str | UnsetType = UNSET
-    rules: str | UnsetType = UNSET
 
 
 class WireAccount(Struct, gc=False):
@@ -162,40 +116,6 @@ class WireEvent(Struct, gc=False):
 class AuditAnswer(Struct, gc=False):
     events: list[WireEvent]
     next_cursor: UUID | None
-
-
-def config_of(body: ConfigBody, kept: RepoConfig) -> RepoConfig:
-    """The configuration that a PUT asks for; what it does not mention of the optional fields stays as it is kept.
-
-    Raises ValidationError.
-    """
-    if len(set(body.exempt_associations)) != len(body.exempt_associations):
-        raise ValidationError("exempt_associations: the same one is listed twice")
-    return RepoConfig(
-        mode=body.mode,
-        draft_prs_gated=body.draft_prs_gated,
-        window_s=body.window_s,
-        verification=tuple(body.verification),
-        exempt_associations=frozenset(body.exempt_associations),
-        exempt_bots=body.exempt_bots,
-        comment_on_exempt=body.comment_on_exempt,
-        exempt_label=kept.exempt_label if isinstance(body.exempt_label, UnsetType) else body.exempt_label,
-        rules=kept.rules if isinstance(body.rules, UnsetType) else body.rules,
-    )
-
-
-def config_answer(config: RepoConfig) -> ConfigAnswer:
-    return ConfigAnswer(
-        mode=config.mode,
-        draft_prs_gated=config.draft_prs_gated,
-        window_s=config.window_s,
-        verification=list(config.verification),
-        exempt_associations=[one for one in CLOSEST_FIRST if one in config.exempt_associations],
-        exempt_bots=config.exempt_bots,
-        comment_on_exempt=config.comment_on_exempt,
-        exempt_label=UNSET if config.exempt_label == DEFAULT_EXEMPT_LABEL else config.exempt_label,
-        rules=config.rules or UNSET,
-    )
 
 
 def app_status_answer(status: AppStatus) -> AppStatusAnswer:
