@@ -85,23 +85,27 @@ async def _paced(worker: Server, hooks: list[tuple[str, bytes]], per_second: flo
     return sent
 
 
+def until_commented(world: World, *, seconds: int, polling: bool = False) -> list[float]:
+    """The ascending times from webhook to the comment's POST at 50 pull requests a second, in seconds."""
+    world.clean()
+    pulls = [(1 + n % SPREAD, 2 + n // SPREAD) for n in range(50 * seconds)]
+    with (
+        world.simulator(SPREAD, EACH) as github,
+        world.api() as api,
+        world.worker(api, github, polling=polling) as worker,
+    ):
+        warm(worker, github, SPREAD)
+        hooks = [(path(*pull), events.webhook_of(*pull)) for pull in pulls]
+        sent = asyncio.run(_paced(worker, hooks, 50))
+        found = until_posted(github, sent, 60)
+    return sorted(found[one] - at for one, at in sent.items())
+
+
 def comment(world: World, quick: bool) -> list[Row]:
     """From webhook to the comment's POST at 50 pull requests a second, waiting claims against polling ones."""
-    seconds = 5 if quick else 10
     p99: list[float] = []
     for polling in (False, True):
-        world.clean()
-        pulls = [(1 + n % SPREAD, 2 + n // SPREAD) for n in range(50 * seconds)]
-        with (
-            world.simulator(SPREAD, EACH) as github,
-            world.api() as api,
-            world.worker(api, github, polling=polling) as worker,
-        ):
-            warm(worker, github, SPREAD)
-            hooks = [(path(*pull), events.webhook_of(*pull)) for pull in pulls]
-            sent = asyncio.run(_paced(worker, hooks, 50))
-            found = until_posted(github, sent, 60)
-        times = sorted(found[one] - at for one, at in sent.items())
+        times = until_commented(world, seconds=5 if quick else 10, polling=polling)
         p99.append(load.percentile(times, 0.99) * 1000)
     return [
         Row(what="webhook -> comment's POST, 50 PRs/s, p99 / polling each second", figure=f"{p99[0]:.0f} ms",

