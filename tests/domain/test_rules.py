@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from centralbot.domain import comments, rules, trace
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import ExemptPermission
 from centralbot.domain.effects import AuditEvent
 from centralbot.domain.events import GHOST_USER_ID, Actor, AuthorAssociation, UserType
 from centralbot.domain.facts import Fact, Facts, Permission
@@ -109,21 +110,27 @@ def test_an_association_exempts_where_it_is_listed(
     assert ASSOCIATION.applies(subject) is expected
 
 
-@pytest.mark.parametrize(
-    ("permission", "expected"),
-    [
-        (None, None),
-        (Permission.NONE, False),
-        (Permission.READ, False),
-        (Permission.TRIAGE, False),
-        (Permission.WRITE, True),
-        (Permission.MAINTAIN, True),
-        (Permission.ADMIN, True),
-    ],
-)
-def test_a_permission_exempts_from_write_on(permission: Permission | None, expected: bool | None) -> None:
+ENOUGH = {
+    ExemptPermission.ADMIN: {Permission.ADMIN},
+    ExemptPermission.MAINTAIN: {Permission.ADMIN, Permission.MAINTAIN},
+    ExemptPermission.WRITE: {Permission.ADMIN, Permission.MAINTAIN, Permission.WRITE},
+    ExemptPermission.TRIAGE: {Permission.ADMIN, Permission.MAINTAIN, Permission.WRITE, Permission.TRIAGE},
+}
+
+
+@pytest.mark.parametrize("least", ExemptPermission)
+@pytest.mark.parametrize("permission", [None, *Permission])
+def test_a_permission_exempts_from_the_configured_one_on(
+    permission: Permission | None, least: ExemptPermission
+) -> None:
     """Never ``read``, which everybody has in a public repository."""
-    assert PERMISSION.applies(a_subject(facts={"author_permission": permission})) is expected
+    expected = None if permission is None else permission in ENOUGH[least]
+    assert PERMISSION.applies(a_subject({"exempt_permission": least}, {"author_permission": permission})) is expected
+
+
+def test_write_exempts_where_nothing_else_is_configured() -> None:
+    """The contract's default."""
+    assert a_config().exempt_permission is ExemptPermission.WRITE
 
 
 @pytest.mark.parametrize(
@@ -365,6 +372,7 @@ SUBJECTS = st.builds(
         {
             "exempt_bots": st.booleans(),
             "exempt_label": st.sampled_from(["", LABEL]),
+            "exempt_permission": st.sampled_from(ExemptPermission),
             "exempt_associations": st.frozensets(st.sampled_from(AuthorAssociation)),
         }
     ),

@@ -22,6 +22,7 @@ DEFAULTS = {
     "exempt_bots": True,
     "comment_on_exempt": True,
     "exempt_label": "centralbot:exempt",
+    "exempt_permission": "write",
     "rules": "",
 }
 
@@ -89,7 +90,7 @@ def test_a_repository_is_configured_step_by_step(cli: Cli, tmp_path: Path) -> No
     second = cli(
         "repos", "set", 999, "--window-s", 120, "--verification", "attestation", "--exempt-association", "MEMBER",
         "--exempt-association", "OWNER", "--no-exempt-bots", "--no-comment-on-exempt", "--exempt-label", "let in",
-        "--rules-file", rules, "--json",
+        "--exempt-permission", "maintain", "--rules-file", rules, "--json",
     ).json  # fmt: skip
     assert second["config"] == {
         "mode": "enforce",
@@ -100,6 +101,7 @@ def test_a_repository_is_configured_step_by_step(cli: Cli, tmp_path: Path) -> No
         "exempt_bots": False,
         "comment_on_exempt": False,
         "exempt_label": "let in",
+        "exempt_permission": "maintain",
         "rules": "Be kind.",
     }
     third = cli("repos", "set", 999, "--no-exempt-associations", "--gate-drafts", "--json").json

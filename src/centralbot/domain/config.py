@@ -44,6 +44,15 @@ class VerificationKind(StrEnum):
     ATTESTATION = "attestation"
 
 
+class ExemptPermission(StrEnum):
+    """The least permission that may exempt. Never ``read``, which everybody has in a public repository."""
+
+    ADMIN = "admin"
+    MAINTAIN = "maintain"
+    WRITE = "write"
+    TRIAGE = "triage"
+
+
 class Section(StrEnum):
     """The parts of the owner's page, by their titles, in its order."""
 
@@ -116,6 +125,12 @@ ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
     AuthorAssociation.NONE: ("None", "Has nothing to do with the repository yet."),
 }
 """The closest first: the contract's order."""
+PERMISSIONS: Mapping[ExemptPermission, tuple[str, str]] = {
+    ExemptPermission.ADMIN: ("Admin", "Only those who administer the repository."),
+    ExemptPermission.MAINTAIN: ("Maintain", "Those who maintain it, too."),
+    ExemptPermission.WRITE: ("Write", "Whoever can push to it; private members of the organization as well."),
+    ExemptPermission.TRIAGE: ("Triage", "Those who manage its issues and pull requests, too."),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +215,17 @@ class RepoConfig:
         option="exempt-label",
         help="Pull requests with this label are exempt; '' for none.",
         audit="exempting label",
+        is_extension=True,
+    )
+    exempt_permission: ExemptPermission = row(
+        OneOf(PERMISSIONS),
+        ExemptPermission.WRITE,
+        section=Section.EXEMPT,
+        label="Exempting permission",
+        hint="Authors with this permission in the repository, or a higher one, are exempt.",
+        option="exempt-permission",
+        help="Exempt authors with this permission or a higher one.",
+        audit="exempting permission",
         is_extension=True,
     )
     rules: str = row(

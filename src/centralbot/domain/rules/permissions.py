@@ -6,12 +6,10 @@ from centralbot.domain.facts import Fact, Permission
 from centralbot.domain.rules.rule import Rule, Words, always, unsaid
 from centralbot.domain.rules.subject import Subject
 
-DEFAULT_EXEMPT_PERMISSION = Permission.WRITE
-
 
 def _applies(subject: Subject) -> bool | None:
     has = subject.facts.author_permission
-    return None if has is None else has.is_at_least(DEFAULT_EXEMPT_PERMISSION)
+    return None if has is None else has.is_at_least(Permission(subject.config.exempt_permission.value))
 
 
 PERMISSION = Rule(
