@@ -49,8 +49,6 @@ def a_subject(config: dict[str, Any] | None = None, facts: dict[str, Any] | None
         now=T0,
         config=a_config(**(config or {})),
         author=AUTHOR,
-        author_type=None,
-        author_association=None,
         whitelisted=False,
         action=None,
         sender=None,
@@ -64,9 +62,12 @@ def a_subject(config: dict[str, Any] | None = None, facts: dict[str, Any] | None
     ("subject", "expected"),
     [
         (a_subject(author=GHOSTLY), True),
-        (a_subject(author=GHOSTLY, author_association=AuthorAssociation.NONE), True),
+        (a_subject(author=GHOSTLY, facts={"author_association": AuthorAssociation.NONE}), True),
         (a_subject(), None),
-        *[(a_subject(author_association=known), known is AuthorAssociation.MANNEQUIN) for known in AuthorAssociation],
+        *[
+            (a_subject(facts={"author_association": known}), known is AuthorAssociation.MANNEQUIN)
+            for known in AuthorAssociation
+        ],
     ],
 )
 def test_a_ghost_is_a_deleted_account_or_a_mannequin(subject: Subject, expected: bool | None) -> None:
@@ -77,13 +78,13 @@ def test_a_ghost_is_a_deleted_account_or_a_mannequin(subject: Subject, expected:
 @pytest.mark.parametrize(
     ("subject", "expected"),
     [
-        (a_subject(author_type=UserType.BOT), True),
-        (a_subject(author_type=UserType.USER), False),
-        (a_subject(author_type=UserType.ORGANIZATION), False),
+        (a_subject(facts={"author_type": UserType.BOT}), True),
+        (a_subject(facts={"author_type": UserType.USER}), False),
+        (a_subject(facts={"author_type": UserType.ORGANIZATION}), False),
         (a_subject(), None),
         (a_subject(author=APP), True),
-        (a_subject(author=APP, author_type=UserType.USER), True),
-        (a_subject({"exempt_bots": False}, author_type=UserType.BOT), False),
+        (a_subject(author=APP, facts={"author_type": UserType.USER}), True),
+        (a_subject({"exempt_bots": False}, facts={"author_type": UserType.BOT}), False),
         (a_subject({"exempt_bots": False}, author=APP), False),
         (a_subject({"exempt_bots": False}), False),
     ],
@@ -105,7 +106,7 @@ def test_an_association_exempts_where_it_is_listed(
     exempt: frozenset[AuthorAssociation], known: AuthorAssociation | None
 ) -> None:
     """Where none is listed there is nothing to be known."""
-    subject = a_subject({"exempt_associations": exempt}, author_association=known)
+    subject = a_subject({"exempt_associations": exempt}, facts={"author_association": known})
     expected = None if known is None and exempt else known in exempt
     assert ASSOCIATION.applies(subject) is expected
 
@@ -208,10 +209,22 @@ def test_permissions_have_an_order_that_is_not_the_alphabets() -> None:
 
 def test_an_event_tells_its_facts() -> None:
     """Those that it has; labels that were left out are unknown."""
-    event = a_pull_request_event(labels=("bug",), is_draft=True, merged=False)
+    event = a_pull_request_event(
+        labels=("bug",),
+        is_draft=True,
+        merged=False,
+        author_type=UserType.USER,
+        author_association=AuthorAssociation.NONE,
+    )
     subject = Subject.of_event(event, config=a_config(), whitelisted=True, now=T0)
     assert subject.facts == Facts(
-        labels=("bug",), is_draft=True, merged=False, head_sha=SHA, pull_request_updated_at=event.updated_at
+        author_type=UserType.USER,
+        author_association=AuthorAssociation.NONE,
+        labels=("bug",),
+        is_draft=True,
+        merged=False,
+        head_sha=SHA,
+        pull_request_updated_at=event.updated_at,
     )
     assert (
         Subject.of_event(replace(event, labels=None), config=a_config(), whitelisted=True, now=T0).facts.labels is None
@@ -219,7 +232,7 @@ def test_an_event_tells_its_facts() -> None:
 
 
 def test_a_challenge_does_not_tell_what_is_not_stored() -> None:
-    """Type and association are unknown at the moment of acting; the account is not."""
+    """The account is known at the moment of acting, and what was asked."""
     facts = Facts(author_permission=Permission.READ)
     subject = Subject.of_challenge(a_challenge(), config=a_config(), whitelisted=False, now=T0, facts=facts)
     assert subject == a_subject(facts={"author_permission": Permission.READ})
@@ -323,7 +336,7 @@ def test_a_veto_over_several_rules_is_told_once(answer: bool | None, where: str)
 def test_a_veto_is_told_in_place_of_what_it_turned_off(answer: bool | None, clauses: list[str]) -> None:
     """In doubt, neither is."""
     listed = (*RULES, a_veto(answer, ASSOCIATION.code))
-    verdict = evaluate(listed, a_subject(author_association=AuthorAssociation.MEMBER))
+    verdict = evaluate(listed, a_subject(facts={"author_association": AuthorAssociation.MEMBER}))
     assert list(unmet(listed, {"association": "MEMBER", **recorded(verdict)})) == clauses
 
 
@@ -377,20 +390,20 @@ SUBJECTS = st.builds(
         }
     ),
     author=st.sampled_from([AUTHOR, GHOSTLY, APP]),
-    author_type=st.sampled_from(UserType),
-    author_association=st.sampled_from(AuthorAssociation),
     whitelisted=st.booleans(),
     action=st.sampled_from([None, "opened", "reopened", "labeled"]),
     sender=st.sampled_from([AUTHOR, MAINTAINER]),
     facts=st.fixed_dictionaries(
         {
+            "author_type": st.sampled_from(UserType),
+            "author_association": st.sampled_from(AuthorAssociation),
             "author_permission": st.sampled_from(Permission),
             "labels": st.sampled_from([(), ("bug",), (LABEL,)]),
             "is_draft": st.booleans(),
         }
     ),
 )
-UNKNOWN = {"author_type", "author_association", "sender"}
+UNKNOWN = {"sender"}
 
 
 @given(whole=SUBJECTS, forgotten=st.sets(st.sampled_from([*sorted(UNKNOWN), *Fact])))

@@ -8,10 +8,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from centralbot.domain.events import AuthorAssociation, UserType
+
 
 class Fact(StrEnum):
-    """The names of facts, as :class:`Facts` and the wire spell them (contract section 10)."""
+    """The names of facts, as :class:`Facts` and the wire spell them (contract section 10).
 
+    The author's type and association stand among them, since a client may leave them out of an event.
+    """
+
+    AUTHOR_TYPE = "author_type"
+    AUTHOR_ASSOCIATION = "author_association"
     AUTHOR_PERMISSION = "author_permission"
     AUTHOR_ROLE = "author_role"
     LABELS = "labels"
@@ -65,6 +72,8 @@ class Facts:
     is in a merge queue. ``merged_before``: how many pull requests of its author were merged in this repository.
     """
 
+    author_type: UserType | None = None
+    author_association: AuthorAssociation | None = None
     author_permission: Permission | None = None
     author_role: str | None = None
     labels: tuple[str, ...] | None = None

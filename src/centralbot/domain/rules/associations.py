@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from centralbot.domain.rules.rule import NO_FACTS, Detail, Rule, Words
+from centralbot.domain.facts import Fact
+from centralbot.domain.rules.rule import Detail, Rule, Words
 from centralbot.domain.rules.subject import Subject
 
 AUTHORS: Mapping[str, str] = {
@@ -20,10 +21,10 @@ AUTHORS: Mapping[str, str] = {
 
 
 def _applies(subject: Subject) -> bool | None:
-    exempt = subject.config.exempt_associations
+    exempt, association = subject.config.exempt_associations, subject.facts.author_association
     if not exempt:
         return False
-    return None if subject.author_association is None else subject.author_association in exempt
+    return None if association is None else association in exempt
 
 
 def _trace(detail: Detail, _: str) -> str:
@@ -36,7 +37,7 @@ def _unmet(detail: Detail) -> str | None:
 
 ASSOCIATION = Rule(
     code="EXEMPT_ASSOCIATION",
-    needs=NO_FACTS,
+    needs=frozenset({Fact.AUTHOR_ASSOCIATION}),
     applies=_applies,
     words=Words(
         comment="belongs to this repository",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from centralbot.domain.events import Actor, UserType
-from centralbot.domain.rules.rule import NO_FACTS, Detail, Rule, Words, always
+from centralbot.domain.facts import Fact
+from centralbot.domain.rules.rule import Detail, Rule, Words, always
 from centralbot.domain.rules.subject import Subject
 
 
@@ -15,7 +16,7 @@ def is_bot(author: Actor, author_type: UserType | None) -> bool | None:
 
 
 def _applies(subject: Subject) -> bool | None:
-    return subject.config.exempt_bots and is_bot(subject.author, subject.author_type)
+    return subject.config.exempt_bots and is_bot(subject.author, subject.facts.author_type)
 
 
 def _unmet(detail: Detail) -> str:
@@ -24,7 +25,7 @@ def _unmet(detail: Detail) -> str:
 
 BOT = Rule(
     code="BOT_AUTHOR",
-    needs=NO_FACTS,
+    needs=frozenset({Fact.AUTHOR_TYPE}),
     applies=_applies,
     words=Words(
         comment="is a bot, and bots are exempt here",

@@ -14,7 +14,7 @@ from centralbot.domain.rules.subject import Subject
 class Verdict:
     """``exempt`` is the first rule that is known to apply. Where none is, ``missing`` are the facts that may change it.
 
-    A rule can also be unknown for want of what is no fact to be asked for (an association); it adds nothing here.
+    A rule can also be unknown for want of what is no fact to be asked for (who reopened it); it adds nothing here.
     ``vetoes`` turned off an exemption, ``doubts`` are vetoes of which it is not known yet whether they do.
     """
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from centralbot.domain.events import GHOST_USER_ID, AuthorAssociation
-from centralbot.domain.rules.rule import NO_FACTS, Rule, Words, always, unsaid
+from centralbot.domain.facts import Fact
+from centralbot.domain.rules.rule import Rule, Words, always, unsaid
 from centralbot.domain.rules.subject import Subject
 
 
 def _applies(subject: Subject) -> bool | None:
     if subject.author.id == GHOST_USER_ID:
         return True
-    if subject.author_association is None:
-        return None
-    return subject.author_association is AuthorAssociation.MANNEQUIN
+    association = subject.facts.author_association
+    return None if association is None else association is AuthorAssociation.MANNEQUIN
 
 
 GHOST = Rule(
     code="GHOST_AUTHOR",
-    needs=NO_FACTS,
+    needs=frozenset({Fact.AUTHOR_ASSOCIATION}),
     applies=_applies,
     words=Words(
         comment="is a deleted account",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from centralbot.domain.challenge import Challenge
 from centralbot.domain.config import RepoConfig
-from centralbot.domain.events import Actor, AuthorAssociation, PullRequestEvent, UserType
+from centralbot.domain.events import Actor, PullRequestEvent
 from centralbot.domain.facts import Facts
 
 
@@ -22,8 +22,6 @@ class Subject:
     now: datetime
     config: RepoConfig
     author: Actor
-    author_type: UserType | None
-    author_association: AuthorAssociation | None
     whitelisted: bool
     action: str | None
     sender: Actor | None
@@ -34,6 +32,8 @@ class Subject:
     def of_event(cls, event: PullRequestEvent, *, config: RepoConfig, whitelisted: bool, now: datetime) -> Subject:
         """The subject of an event, with the facts that it tells."""
         facts = Facts(
+            author_type=event.author_type,
+            author_association=event.author_association,
             labels=event.labels,
             is_draft=event.is_draft,
             merged=event.merged,
@@ -44,8 +44,6 @@ class Subject:
             now=now,
             config=config,
             author=event.author,
-            author_type=event.author_type,
-            author_association=event.author_association,
             whitelisted=whitelisted,
             action=event.action,
             sender=event.sender,
@@ -57,13 +55,11 @@ class Subject:
     def of_challenge(
         cls, challenge: Challenge, *, config: RepoConfig, whitelisted: bool, now: datetime, facts: Facts
     ) -> Subject:
-        """The subject of a challenge at the moment of acting; its author's type and association are not stored."""
+        """The subject of a challenge at the moment of acting: nothing is known but the account, and what was asked."""
         return cls(
             now=now,
             config=config,
             author=Actor(id=challenge.author_id, login=challenge.author_login),
-            author_type=None,
-            author_association=None,
             whitelisted=whitelisted,
             action=None,
             sender=None,
