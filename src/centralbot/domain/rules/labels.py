@@ -34,7 +34,7 @@ LABELED = Rule(
         comment="was let in by a maintainer, who labeled this pull request",
         trace=_trace,
         owner="The pull request has the exempting label",
-        author="A maintainer gave it a label that exempts its author.",
+        author="A maintainer put a label on it that exempts its author.",
     ),
     unmet=unsaid,
 )
