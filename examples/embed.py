@@ -17,8 +17,8 @@ from centralbot.domain import verdicts
 from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent, RepositoryRef
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.outbox import Outcome, Settlement
-from centralbot.ports.outbox import ClaimRequest, OutboxRules
+from centralbot.domain.outbox import OutboxRules, Outcome, Settlement
+from centralbot.ports.outbox import ClaimRequest
 
 REPOSITORY = RepositoryRef(id=999, full_name="octo-org/octo-repo")
 
@@ -76,7 +76,7 @@ class Program:
         """The bot does what is queued; here, "doing" is printing."""
         while batch := await self.actions.claim(ClaimRequest(worker_id="embedded")):
             for action in batch:
-                print(f"#{action.pr_number}: bot does {action.action_type} ({action.reason})")
+                print(f"#{action.pr_number}: bot does {action.action_type} ({action.payload.reason})")
                 await self.actions.settle(
                     Settlement(
                         action_id=action.id,

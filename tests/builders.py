@@ -9,12 +9,14 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+from centralbot.domain.actions import PAYLOADS, ActionReason, ActionType, AnyPayload, UpsertComment
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.config import Mode, RepoConfig, VerificationKind
 from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent, RepositoryRef
 from centralbot.domain.gating import DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome, Settlement
+from centralbot.domain.outbox import Action, ActionStatus, NewAction, Outcome, Settlement
+from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from tests.doubles.memory.clock import START
 
 T0 = START
@@ -91,7 +93,7 @@ def a_config(mode: Mode = Mode.ENFORCE, **fields: Any) -> RepoConfig:
     return replace(RepoConfig(mode=mode, window_s=WINDOW_S), **fields)
 
 
-def a_gate(
+def a_context(
     default: RepoConfig | None = None,
     *,
     new_id: Callable[[], UUID] = uuid4,
@@ -139,37 +141,55 @@ def gate_facts(**fields: Any) -> GateFacts:
     return replace(facts, **fields)
 
 
+def challenge_facts(**fields: Any) -> ChallengeFacts:
+    """Nothing but the challenge: nobody whitelisted, the gate on, nothing newer, no close."""
+    known = {"whitelisted": False, "switched_off": False, "superseded": False, "close": CloseState.NONE}
+    return ChallengeFacts(**{**known, **fields})
+
+
+def a_comment(**fields: Any) -> UpsertComment:
+    """The payload of a gate comment."""
+    payload = UpsertComment(marker="centralbot:gate:test", markdown="Hello", reason=ActionReason.VERIFICATION_REQUIRED)
+    return replace(payload, **fields)
+
+
+def a_payload(action_type: ActionType, **fields: Any) -> AnyPayload:
+    """A payload of any type that writes a comment."""
+    comment = a_comment(**fields)
+    return PAYLOADS[action_type](
+        marker=comment.marker, markdown=comment.markdown, reason=comment.reason, comment_id=comment.comment_id
+    )
+
+
 def a_new_action(number: int = 42, **fields: Any) -> NewAction:
     action = NewAction(
         id=uuid4(),
-        action_type=ActionType.UPSERT_PR_COMMENT,
         installation_id=INSTALLATION,
         repo_id=REPO,
         repo_full_name=f"org/repo-{REPO}",
         pr_number=number,
         challenge_id=None,
-        marker="centralbot:gate:test",
-        markdown="Hello",
-        reason=ActionReason.VERIFICATION_REQUIRED,
+        payload=a_comment(),
     )
     return replace(action, **fields)
 
 
-def an_action(status: ActionStatus = ActionStatus.PENDING, **fields: Any) -> Action:
+def an_action(
+    status: ActionStatus = ActionStatus.PENDING, action_type: ActionType = ActionType.UPSERT_PR_COMMENT, **fields: Any
+) -> Action:
     """A queued action; a claimed one is held by ``worker-1`` until a minute after T0."""
+    payload = fields.pop("payload", None) or a_payload(action_type)
     action = Action(
         id=uuid4(),
         seq=next(_serial),
-        action_type=ActionType.UPSERT_PR_COMMENT,
+        action_type=payload.action_type,
         installation_id=INSTALLATION,
         repo_id=REPO,
         repo_full_name=f"org/repo-{REPO}",
         pr_number=42,
         challenge_id=None,
-        marker="centralbot:gate:test",
-        markdown="Hello",
-        reason=ActionReason.VERIFICATION_REQUIRED,
-        comment_id=None,
+        supersede_key=payload.supersede_key,
+        payload=payload,
         created_at=T0,
         run_at=T0,
         status=status,

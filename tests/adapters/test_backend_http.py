@@ -22,18 +22,19 @@ from centralbot.adapters.backend_http.schemas.events import (
     pull_request_request,
 )
 from centralbot.adapters.system import SystemClock, SystemIds
+from centralbot.domain.actions import ActionType
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
 from centralbot.domain.events import AccountType, AuthorAssociation, IngestStatus, RepositorySelection, UserType
-from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
+from centralbot.domain.outbox import ActionStatus, OutboxRules, Outcome, Settlement
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.api.app import build_app
 from centralbot.entrypoints.api.internal import Internal
 from centralbot.entrypoints.api.metrics import ApiMetrics
 from centralbot.entrypoints.server import make_server
 from centralbot.ports.clock import Clock
-from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction, OutboxRules
+from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction
 from centralbot.ports.use_cases.ingest import Ingest
-from tests.builders import AUTHOR, MAINTAINER, a_config, a_gate, a_pull_request_event, an_installation_event
+from tests.builders import AUTHOR, MAINTAINER, a_config, a_context, a_pull_request_event, an_installation_event
 from tests.doubles.memory.clock import START, ManualClock
 from tests.doubles.memory.store import MemoryStore
 from tests.entrypoints.serving import listening
@@ -56,7 +57,7 @@ class Backend:
 
 @pytest.fixture
 async def backend() -> AsyncIterator[Backend]:
-    clock, gate = SystemClock(), a_gate(a_config())
+    clock, gate = SystemClock(), a_context(a_config())
     store = MemoryStore(clock, SystemIds(), OutboxRules(), gate)
     await store.keys.create(KEY_ID, signing_key(SECRET), allow_unbound=False)
     internal = Internal(Ingest(store.deliveries, gate), store.outbox, store.keys, clock, ApiMetrics())
@@ -115,7 +116,7 @@ async def test_a_delivery_becomes_an_action_that_is_claimed_and_settled(backend:
         action = await only_claim(client)
         assert (action.action_type, action.repo_id, action.pr_number) == (ActionType.UPSERT_PR_COMMENT, 999, 42)
         assert (action.challenge_id, action.attempts) == (outcome.challenge_id, 0)
-        assert action.marker == f"centralbot:gate:{outcome.challenge_id}"
+        assert action.payload.marker == f"centralbot:gate:{outcome.challenge_id}"
         assert action.lease_expires_at is not None
         assert await client.settle(result(action)) is ActionStatus.DONE
         assert await client.settle(result(action)) is ActionStatus.DONE
@@ -347,7 +348,7 @@ async def test_a_plain_backend_is_understood() -> None:
 
     async with answering(handler) as client:
         action = await only_claim(client)
-    assert (action.claim_token, action.lease_expires_at, action.comment_id) == (None, None, None)
+    assert (action.claim_token, action.lease_expires_at, action.payload.comment_id) == (None, None, None)
 
 
 def payload(markdown: object = "Hi", marker: object = "m") -> dict[str, object]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from centralbot.adapters.postgres import migrations
 from centralbot.adapters.postgres.migrate import MigrationReport, SchemaError, migrate, status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemIds
+from centralbot.domain.actions import ActionReason, ActionType, CloseWithComment, UpsertComment
 from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import AuthorAssociation
-from centralbot.ports.outbox import OutboxRules
+from centralbot.domain.outbox import OutboxRules
+from centralbot.ports.outbox import ClaimRequest
+from tests.builders import a_context
 
 CHILD = """
 import sys
@@ -136,6 +140,12 @@ def test_a_database_of_the_first_version_keeps_what_it_has(empty_database: str) 
     assert since == [(True, False), (None, None), (False, True)]  # an operator's word (1970) counts from now
 
 
+def a_store(dsn: str) -> AbstractAsyncContextManager[PostgresStore]:
+    """The store over a migrated database."""
+    ids, context = SystemIds(), a_context()
+    return PostgresStore.open(dsn, secret_key="secret-key-of-the-tests", ids=ids, context=context, rules=OutboxRules())
+
+
 COLUMNS = (
     "mode", "draft_prs_gated", "window_s", "verification", "exempt_associations", "exempt_bots", "comment_on_exempt",
     "exempt_label", "rules",
@@ -166,8 +176,7 @@ async def test_a_configuration_in_columns_is_the_same_as_a_document(empty_databa
             connection.execute(configure.encode(), [repo_id, *values])
             connection.execute(join.encode(), [repo_id])
     assert migrate(empty_database).applied[0] == "0006_config_document"
-    ids, rules = SystemIds(), OutboxRules()
-    async with PostgresStore.open(empty_database, secret_key="secret-key-of-the-tests", ids=ids, rules=rules) as store:
+    async with a_store(empty_database) as store:
         records = [await store.repositories.get(repo_id) for repo_id in range(1, len(CONFIGURATIONS) + 1)]
         listed = await store.repositories.list()
     assert [None if it is None else it.config for it in records] == [as_it_was(it) for it in CONFIGURATIONS]
@@ -194,3 +203,40 @@ def test_the_mode_is_read_and_checked_in_sql(empty_database: str) -> None:
     for odd in ('{"mode": "on"}', "{}", "[]", "null"):
         with psycopg.connect(empty_database) as connection, pytest.raises(IntegrityError):
             connection.execute("update repo_configs set config = %s", [odd])
+
+
+ACTIONS_AT_0006 = """
+insert into github_installations (installation_id, status, changed_at) values (123, 'ACTIVE', '2026-02-16Z');
+insert into bot_actions (id, action_type, installation_id, repo_id, repo_full_name, pr_number, marker, markdown, reason,
+                         comment_id, settled, settled_at, attempts, worker_id, claim_token, outcome, failure_code)
+values ('00000000-0000-7000-8000-000000000001', 'UPSERT_PR_COMMENT', 123, 999, 'org/repo', 1, 'm:1',
+        E'a "quoted"\\n\u00e4', 'VERIFICATION_REQUIRED', 7, 'DONE', '2026-02-16Z', 2, 'w',
+        '00000000-0000-4000-8000-000000000009', 'SUCCEEDED', null),
+       ('00000000-0000-7000-8000-000000000002', 'CLOSE_PR_WITH_COMMENT', 123, 999, 'org/repo', 2, 'm:2', 'Closed',
+        'CHALLENGE_TIMED_OUT', null, 'FAILED', '2026-02-16Z', 12, 'w', null, 'RETRYABLE_FAILURE', 'HTTP_502'),
+       ('00000000-0000-7000-8000-000000000003', 'REOPEN_PR_WITH_COMMENT', 123, 999, 'org/repo', 3, 'm:3', 'Reopened',
+        'VERIFIED_LATE', null, null, null, 0, null, null, null, null);
+insert into bot_action_queue (action_id, installation_id, repo_id, pr_number, action_type, marker, run_at, attempts,
+                              worker_id, claim_token)
+values ('00000000-0000-7000-8000-000000000003', 123, 999, 3, 'REOPEN_PR_WITH_COMMENT', 'm:3', '2026-02-16Z', 1,
+        'w', '00000000-0000-4000-8000-000000000008');
+"""
+
+
+async def test_actions_keep_their_texts_and_their_places(empty_database: str) -> None:
+    """Done, dead and held: each as it was, its text in its payload; a lease that is out is claimed again."""
+    with a_database_at(empty_database, "0006") as connection:
+        connection.execute(ACTIONS_AT_0006.encode())
+    assert migrate(empty_database).applied == ["0007_payloads"]
+    async with a_store(empty_database) as store:
+        held, dead, done = await store.actions.search()
+        claim = ClaimRequest(worker_id="new", action_types=tuple(ActionType))
+        (again,) = await store.outbox.claim(claim)
+    assert done.payload == UpsertComment(
+        marker="m:1", markdown='a "quoted"\n\u00e4', reason=ActionReason.VERIFICATION_REQUIRED, comment_id=7
+    )
+    assert (done.status, done.attempts, done.last_worker_id, done.last_outcome) == ("DONE", 2, "w", "SUCCEEDED")
+    assert (dead.status, dead.attempts, dead.failure_code) == ("FAILED", 12, "HTTP_502")
+    assert dead.payload == CloseWithComment(marker="m:2", markdown="Closed", reason=ActionReason.CHALLENGE_TIMED_OUT)
+    assert (held.status, held.supersede_key, held.payload.markdown) == ("CLAIMED", "m:3", "Reopened")
+    assert (again.id, again.attempts, again.payload) == (held.id, 2, held.payload)

@@ -10,7 +10,7 @@ import psycopg
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemIds
 from centralbot.domain.gating import DecisionContext
-from tests.builders import a_gate
+from tests.builders import a_context
 from tests.contracts.driver import RULES, UnderTest
 from tests.doubles.memory.clock import ManualClock, SequentialIds
 from tests.doubles.memory.store import MemoryStore
@@ -25,14 +25,14 @@ class HalfJitterIds(SystemIds):
         return 0.5
 
 
-def a_memory_store(clock: ManualClock, ids: SequentialIds, gate: DecisionContext | None = None) -> UnderTest:
+def a_memory_store(clock: ManualClock, ids: SequentialIds, context: DecisionContext | None = None) -> UnderTest:
     """A store of dictionaries over a clock that the test turns."""
-    gate = gate or a_gate(new_id=ids.new_id)
+    context = context or a_context(new_id=ids.new_id)
 
     async def advance(seconds: float) -> None:
         clock.advance(seconds)
 
-    return UnderTest(store=MemoryStore(clock, ids, RULES, gate), gate=gate, advance=advance)
+    return UnderTest(store=MemoryStore(clock, ids, RULES, context), context=context, advance=advance)
 
 
 @asynccontextmanager
@@ -70,5 +70,7 @@ async def open_postgres(dsn: str) -> AsyncIterator[UnderTest]:
     async def advance(seconds: float) -> None:
         await turn_back(dsn, seconds)
 
-    async with PostgresStore.open(dsn, secret_key="secret-key-of-the-tests", ids=ids, rules=RULES) as store:
-        yield UnderTest(store=store, gate=a_gate(new_id=ids.new_id), advance=advance)
+    context = a_context(new_id=ids.new_id)
+    opened = PostgresStore.open(dsn, secret_key="secret-key-of-the-tests", ids=ids, context=context, rules=RULES)
+    async with opened as store:
+        yield UnderTest(store=store, context=context, advance=advance)

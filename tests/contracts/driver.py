@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from centralbot.domain import gating, installation, verdicts
+from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import Challenge
 from centralbot.domain.config import RepoConfig
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import Action, ActionStatus, OutboxRules, Outcome
 from centralbot.ports.admin import Actions, Health, Repositories, ServiceKeys, Whitelist
 from centralbot.ports.challenges import Challenges, Reports, Upkeep
 from centralbot.ports.deliveries import Deliveries
-from centralbot.ports.outbox import ClaimRequest, Outbox, OutboxRules
+from centralbot.ports.outbox import ClaimRequest, Outbox
 from centralbot.ports.sessions import Sessions, SingleUse
 from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, a_settlement, an_installation_event
 
@@ -59,12 +60,12 @@ class UnderTest:
     """A store, the gate that it decides with, and a way to let time pass."""
 
     store: Store
-    gate: DecisionContext
+    context: DecisionContext
     advance: Callable[[float], Awaitable[None]]
 
     async def take(self, event: PullRequestEvent, *, use: SignatureUse | None = None) -> PullRequestOutcome:
         return await self.store.deliveries.take_pull_request(
-            event, lambda facts: gating.decide(self.gate, event, facts), use=use
+            event, lambda facts: gating.decide(self.context, event, facts), use=use
         )
 
     async def install(self, event: InstallationEvent, *, use: SignatureUse | None = None) -> InstallationOutcome:
@@ -129,17 +130,17 @@ class UnderTest:
 
     async def sweep(self, limit: int = 100) -> tuple[int, int]:
         return await self.store.upkeep.sweep_due(
-            lambda facts, position: verdicts.on_deadline(self.gate, facts, position=position), limit=limit
+            lambda facts, position: verdicts.on_deadline(self.context, facts, position=position), limit=limit
         )
 
     async def verify(self, challenge: Challenge) -> Challenge:
         return await self.store.challenges.decide(
-            challenge.id, lambda facts: verdicts.on_verified(self.gate, facts, actor="github:2002")
+            challenge.id, lambda facts: verdicts.on_verified(self.context, facts, actor="github:2002")
         )
 
     async def extend(self, challenge: Challenge, by_s: int = 600) -> Challenge:
         return await self.store.challenges.decide(
-            challenge.id, lambda facts: verdicts.on_extended(self.gate, facts, by_s=by_s, actor="github:3003")
+            challenge.id, lambda facts: verdicts.on_extended(self.context, facts, by_s=by_s, actor="github:3003")
         )
 
     async def action(self, action_id: Any) -> Action:

@@ -11,12 +11,13 @@ import pytest
 
 from centralbot.adapters.backend_http.client import BackendClient
 from centralbot.adapters.system import SystemClock
+from centralbot.domain.actions import ActionType
 from centralbot.domain.errors import ActionNotHeld, NotFound
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
+from centralbot.domain.outbox import ActionStatus, Outcome, Settlement
 from centralbot.ports.backend import EventSink
 from centralbot.ports.outbox import ActionSource, ClaimedAction, ClaimRequest
-from tests.builders import INSTALLATION, REPO, a_config, a_gate, a_pull_request_event, an_installation_event
+from tests.builders import INSTALLATION, REPO, a_config, a_context, a_pull_request_event, an_installation_event
 from tests.contracts.adapters import a_memory_store
 from tests.contracts.driver import EVERY_TYPE
 from tests.doubles.memory.clock import ManualClock, SequentialIds
@@ -58,8 +59,8 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[WorkerSide]:
     """A backend with the App installed on repository 999, which enforces."""
     if request.param == "memory":
         clock, ids = ManualClock(), SequentialIds()
-        under = a_memory_store(clock, ids, a_gate(a_config(), new_id=ids.new_id))
-        events = MemoryEventSink(under.store.deliveries, under.gate)
+        under = a_memory_store(clock, ids, a_context(a_config(), new_id=ids.new_id))
+        events = MemoryEventSink(under.store.deliveries, under.context)
         await events.installation(an_installation_event("created", REPO))
         yield WorkerSide(events, MemoryActionSource(under.store.outbox, clock), under.advance)
         return
@@ -98,8 +99,8 @@ async def test_a_claimed_action_is_whole(backend: WorkerSide) -> None:
         42,
         0,
     )
-    assert action.marker == f"centralbot:gate:{action.challenge_id}"
-    assert (action.claim_token is not None, bool(action.markdown), action.reason) == (
+    assert action.payload.marker == f"centralbot:gate:{action.challenge_id}"
+    assert (action.claim_token is not None, bool(action.payload.markdown), action.payload.reason) == (
         True,
         True,
         "VERIFICATION_REQUIRED",

@@ -181,17 +181,17 @@ class TestActions:
     async def test_a_retry_renews_the_challenge_that_went_with_the_comment(self, store: UnderTest) -> None:
         """Its author gets the whole window from the comment on."""
         action = await self.dead(store)
-        retried = await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+        retried = await store.store.actions.retry(action.id, context=store.context, actor="ops")
         assert (retried.id, retried.status, retried.attempts) == (action.id, ActionStatus.PENDING, 0)
         assert retried.challenge_id is not None
         assert retried.challenge_id != action.challenge_id
         renewed = await store.store.challenges.get(retried.challenge_id)
-        assert (renewed.status, renewed.deadline_at, retried.marker) == (
+        assert (renewed.status, renewed.deadline_at, retried.payload.marker) == (
             ChallengeStatus.PENDING,
             None,
             f"centralbot:gate:{renewed.id}",
         )
-        assert str(renewed.id) in retried.markdown
+        assert str(renewed.id) in retried.payload.markdown
         history = await store.store.challenges.history(renewed.id)
         made = next(event for event in history if event.event == "challenge.created")
         assert (made.actor, made.detail) == ("ops", {"renews": str(action.challenge_id)})
@@ -203,7 +203,7 @@ class TestActions:
         action = await self.dead(store)
         newer = await store.opened(seconds=5)
         with pytest.raises(ChallengeNotPending):
-            await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+            await store.store.actions.retry(action.id, context=store.context, actor="ops")
         assert newer.reason == Reason.CHALLENGED
 
     async def test_a_retry_renews_nothing_when_an_older_one_counts_again(self, store: UnderTest) -> None:
@@ -216,7 +216,7 @@ class TestActions:
         await store.settle(comment, Outcome.FAILED)
         await store.verify(first)
         with pytest.raises(ChallengeNotPending):
-            await store.store.actions.retry(comment.id, gate=store.gate, actor="ops")
+            await store.store.actions.retry(comment.id, context=store.context, actor="ops")
 
     async def test_a_comment_that_something_newer_overtook_is_not_brought_back(self, store: UnderTest) -> None:
         """It would take the word "verified" back."""
@@ -226,7 +226,7 @@ class TestActions:
         await store.settle(extended, Outcome.FAILED)
         await store.verify(challenge)
         with pytest.raises(ChallengeNotPending):
-            await store.store.actions.retry(extended.id, gate=store.gate, actor="ops")
+            await store.store.actions.retry(extended.id, context=store.context, actor="ops")
 
     async def test_a_retry_gives_fresh_attempts_but_looks_first(self, store: UnderTest) -> None:
         """Invariant 4: an attempt of its earlier life may have written without being heard."""
@@ -237,7 +237,7 @@ class TestActions:
             await store.settle(close, Outcome.RETRYABLE_FAILURE)
             await store.advance(3600)
         assert await store.claim() == []
-        retried = await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
+        retried = await store.store.actions.retry(close.id, context=store.context, actor="ops")
         assert retried.attempts == 1
         assert close.challenge_id is not None
         assert (await store.store.challenges.facts(close.challenge_id)).close is CloseState.UNKNOWN
@@ -249,24 +249,24 @@ class TestActions:
         await store.opened()
         (action,) = await store.store.actions.search()
         with pytest.raises(IllegalTransition):
-            await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+            await store.store.actions.retry(action.id, context=store.context, actor="ops")
         await store.run_all()
         with pytest.raises(IllegalTransition):
-            await store.store.actions.retry(action.id, gate=store.gate, actor="ops")
+            await store.store.actions.retry(action.id, context=store.context, actor="ops")
 
     async def test_an_unknown_one_is_not_found(self, store: UnderTest) -> None:
         """Retrying or canceling."""
         with pytest.raises(NotFound):
-            await store.store.actions.retry(uuid4(), gate=store.gate, actor="ops")
+            await store.store.actions.retry(uuid4(), context=store.context, actor="ops")
         with pytest.raises(NotFound):
-            await store.store.actions.cancel(uuid4(), gate=store.gate, actor="ops")
+            await store.store.actions.cancel(uuid4(), context=store.context, actor="ops")
 
     async def test_a_canceled_one_is_never_handed_out(self, store: UnderTest) -> None:
         """It says who wanted that."""
         await store.connect()
         await store.timed_out()
         (close,) = await store.store.actions.search(status=ActionStatus.PENDING)
-        canceled = await store.store.actions.cancel(close.id, gate=store.gate, actor="ops")
+        canceled = await store.store.actions.cancel(close.id, context=store.context, actor="ops")
         assert (canceled.status, canceled.failure_code) == (ActionStatus.CANCELED, "OPERATOR")
         assert await store.claim() == []
 
@@ -275,7 +275,7 @@ class TestActions:
         await store.connect()
         challenge = await store.challenged()
         (action,) = await store.store.actions.search()
-        await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+        await store.store.actions.cancel(action.id, context=store.context, actor="ops")
         after = await store.store.challenges.get(challenge.id)
         assert (after.status, after.reason) == (ChallengeStatus.CANCELED, CancelReason.NOTICE_FAILED)
 
@@ -285,15 +285,15 @@ class TestActions:
         await store.opened()
         (action,) = await store.claim()
         with pytest.raises(IllegalTransition):
-            await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+            await store.store.actions.cancel(action.id, context=store.context, actor="ops")
         assert await store.settle(action) == ActionStatus.DONE
         with pytest.raises(IllegalTransition):
-            await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+            await store.store.actions.cancel(action.id, context=store.context, actor="ops")
 
     async def test_a_dead_one_can_be_canceled(self, store: UnderTest) -> None:
         """So that it no longer shows as a problem."""
         action = await self.dead(store)
-        canceled = await store.store.actions.cancel(action.id, gate=store.gate, actor="ops")
+        canceled = await store.store.actions.cancel(action.id, context=store.context, actor="ops")
         assert canceled.status == ActionStatus.CANCELED
 
 
@@ -305,7 +305,7 @@ async def test_what_was_dead_does_not_hold_its_pull_request_back(store: UnderTes
     (rewrite,) = await store.claim()
     await store.settle(rewrite, Outcome.FAILED)
     await store.verify(challenge)
-    assert [a.reason for a in await store.run_all()] == ["VERIFIED"]
+    assert [a.payload.reason for a in await store.run_all()] == ["VERIFIED"]
 
 
 async def test_a_reopened_pull_request_after_a_canceled_notice_is_challenged_again(store: UnderTest) -> None:

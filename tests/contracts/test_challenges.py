@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from centralbot.domain import verdicts
+from centralbot.domain.actions import ALREADY_CLOSED, ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.effects import NOTHING, Effects
 from centralbot.domain.errors import ChallengeNotPending, NotFound
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.outbox import ALREADY_CLOSED, ActionReason, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import ActionStatus, Outcome
 from centralbot.domain.rules import MAINTAINER
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.challenges import MAX_NOTES, Proof
@@ -65,7 +66,11 @@ async def test_a_pass_in_time_verifies_and_says_so(store: UnderTest) -> None:
     after = await store.verify(challenge)
     assert (after.status, after.reason) == (ChallengeStatus.VERIFIED, "IN_TIME")
     (action,) = await store.claim()
-    assert (action.action_type, action.reason, action.comment_id) == (UPSERT, ActionReason.VERIFIED, COMMENT)
+    assert (action.action_type, action.payload.reason, action.payload.comment_id) == (
+        UPSERT,
+        ActionReason.VERIFIED,
+        COMMENT,
+    )
 
 
 async def test_passing_twice_is_the_same_as_once(store: UnderTest) -> None:
@@ -180,7 +185,7 @@ async def test_a_maintainer_exempts(store: UnderTest) -> None:
     await store.connect()
     challenge = await store.noticed()
     after = await store.store.challenges.decide(
-        challenge.id, lambda facts: verdicts.on_exempted(store.gate, facts, actor=ACTOR)
+        challenge.id, lambda facts: verdicts.on_exempted(store.context, facts, actor=ACTOR)
     )
     assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, MAINTAINER.code)
     assert [(e.event, e.actor) for e in await store.store.challenges.history(challenge.id)] == [
@@ -197,7 +202,7 @@ async def test_a_maintainer_extends(store: UnderTest) -> None:
     assert before.deadline_at is not None
     assert after.deadline_at is not None
     assert ((after.deadline_at - before.deadline_at).total_seconds(), after.window_s) == (900, before.window_s + 900)
-    assert [action.reason for action in await store.claim()] == [ActionReason.DEADLINE_EXTENDED]
+    assert [action.payload.reason for action in await store.claim()] == [ActionReason.DEADLINE_EXTENDED]
 
 
 async def test_a_maintainer_cancels(store: UnderTest) -> None:
@@ -205,7 +210,7 @@ async def test_a_maintainer_cancels(store: UnderTest) -> None:
     await store.connect()
     challenge = await store.noticed()
     after = await store.store.challenges.decide(
-        challenge.id, lambda facts: verdicts.on_canceled(store.gate, facts, actor=ACTOR)
+        challenge.id, lambda facts: verdicts.on_canceled(store.context, facts, actor=ACTOR)
     )
     assert (after.status, after.reason) == (ChallengeStatus.CANCELED, CancelReason.MAINTAINER)
     await store.advance(86_400)
@@ -233,7 +238,7 @@ async def test_proofs_are_kept_with_the_decision(store: UnderTest) -> None:
     for _ in range(2):
         proof = Proof(id=uuid4(), kind="github-login", evidence={"github_user_id": AUTHOR.id, "note": None})
         after = await store.store.challenges.decide(
-            challenge.id, lambda facts: verdicts.on_verified(store.gate, facts, actor=ACTOR), proofs=[proof]
+            challenge.id, lambda facts: verdicts.on_verified(store.context, facts, actor=ACTOR), proofs=[proof]
         )
     assert after.status == ChallengeStatus.VERIFIED
 

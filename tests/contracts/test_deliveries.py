@@ -7,12 +7,13 @@ from collections import Counter
 
 import pytest
 
+from centralbot.domain.actions import ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.gating import Decision, GateFacts, Reason
-from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
+from centralbot.domain.outbox import ActionStatus
 from centralbot.domain.rules import MAINTAINER_REOPENED
 from centralbot.ports.deliveries import SignatureReplayed
 from tests.builders import (
@@ -38,7 +39,7 @@ async def test_an_opened_pull_request_gets_a_challenge_and_a_comment(store: Unde
     challenge = await store.store.challenges.get(outcome.challenge_id)
     assert (challenge.status, challenge.deadline_at) == (ChallengeStatus.PENDING, None)
     (action,) = await store.claim()
-    assert (action.action_type, action.challenge_id, action.marker, action.reason) == (
+    assert (action.action_type, action.challenge_id, action.payload.marker, action.payload.reason) == (
         ActionType.UPSERT_PR_COMMENT,
         challenge.id,
         f"centralbot:gate:{challenge.id}",
@@ -84,7 +85,11 @@ async def test_the_same_body_under_a_new_delivery_id_changes_nothing(store: Unde
     """Fault 7: no second challenge, no second comment."""
     await store.connect()
     first, again = await store.opened(), await store.opened()
-    assert (again.status, again.reason, again.challenge_id) == (ACCEPTED, Reason.ALREADY_PENDING, first.challenge_id)
+    assert (again.status, again.reason, again.challenge_id) == (
+        ACCEPTED,
+        Reason.ALREADY_PENDING,
+        first.challenge_id,
+    )
     assert len(await store.store.actions.search()) == 1
 
 

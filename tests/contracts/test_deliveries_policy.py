@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from centralbot.domain.actions import ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import Reason
-from centralbot.domain.outbox import ActionReason, ActionType
 from centralbot.domain.rules import ASSOCIATION, BOT, GHOST, WHITELISTED
 from tests.builders import (
     AUTHOR,
@@ -63,7 +63,7 @@ class TestExemptions:
         assert outcome.challenge_id is not None
         challenge = await store.store.challenges.get(outcome.challenge_id)
         assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, WHITELISTED.code)
-        assert [action.reason for action in await store.claim()] == [ActionReason.EXEMPT]
+        assert [action.payload.reason for action in await store.claim()] == [ActionReason.EXEMPT]
 
     async def test_a_whitelist_counts_in_its_repository_only(self, store: UnderTest) -> None:
         """Elsewhere the author is nobody special."""
@@ -120,7 +120,7 @@ class TestLabel:
         challenge = await store.noticed()
         await store.take(labeled(seconds=5))
         (comment,) = await store.claim()
-        assert (comment.marker, comment.comment_id) == (f"centralbot:gate:{challenge.id}", COMMENT)
+        assert (comment.payload.marker, comment.payload.comment_id) == (f"centralbot:gate:{challenge.id}", COMMENT)
         event = (await store.store.challenges.history(challenge.id))[-1]
         assert (event.event, event.actor, event.detail["why"]) == ("challenge.exempted", "github:3003", "EXEMPT_LABEL")
         await store.advance(challenge.window_s + 1)
@@ -206,4 +206,4 @@ async def test_a_posted_comment_is_known_to_the_next_one(store: UnderTest) -> No
     await store.verify(challenge)
     await store.settle(first, comment_id=COMMENT)
     (second,) = await store.claim()
-    assert (second.marker, second.comment_id) == (first.marker, COMMENT)
+    assert (second.payload.marker, second.payload.comment_id) == (first.payload.marker, COMMENT)

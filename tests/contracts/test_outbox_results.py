@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from centralbot.domain.actions import ALREADY_CLOSED, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.errors import ActionNotHeld, NotFound
-from centralbot.domain.outbox import ALREADY_CLOSED, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import ActionStatus, Outcome
 from tests.builders import a_pull_request_event, a_settlement
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 

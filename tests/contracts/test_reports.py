@@ -111,19 +111,19 @@ class TestPeople:
         await store.connect()
         challenge = await store.noticed()
         proofs = [
-            Proof(id=store.gate.new_id(), kind=kind, evidence={"user_id": 2002, "nothing": None})
+            Proof(id=store.context.new_id(), kind=kind, evidence={"user_id": 2002, "nothing": None})
             for kind in ("github-login", "proof-of-work")
         ]
         before = await store.store.health.now()
         await store.store.challenges.decide(
-            challenge.id, lambda facts: verdicts.on_verified(store.gate, facts, actor="github:2002"), proofs=proofs
+            challenge.id, lambda facts: verdicts.on_verified(store.context, facts, actor="github:2002"), proofs=proofs
         )
         stored = await store.store.reports.proofs(challenge.id)
         assert [
             StoredProof(kind=proof.kind, evidence=proof.evidence, passed_at=stored[0].passed_at) for proof in proofs
         ] == list(stored)
         assert stored[0].passed_at >= before
-        assert list(await store.store.reports.proofs(store.gate.new_id())) == []
+        assert list(await store.store.reports.proofs(store.context.new_id())) == []
 
     async def test_logins_are_of_those_who_are_whitelisted(self, store: UnderTest) -> None:
         """In any repository; who is unknown is missing."""
@@ -185,6 +185,7 @@ async def generic_plan(connection: psycopg.AsyncConnection[Any], name: str, para
 async def test_an_owners_pages_read_ranges_of_an_index(database: str, filled: bool) -> None:
     """Their cost follows the repository, not all of them; also by a plan that was made while the tables were empty."""
     parameters = {"repo_id": REPO, "before": None, "status": None, "limit": 50, "since": "-infinity"}
+    parameters |= {"mode": "shadow", "merged": "PR_MERGED"}
     async with await psycopg.AsyncConnection.connect(database, options=OPTIONS, autocommit=True) as connection:
         if filled:
             await connection.execute(FILL.encode())
@@ -195,4 +196,4 @@ async def test_an_owners_pages_read_ranges_of_an_index(database: str, filled: bo
         plan = await generic_plan(connection, "search_challenges_of_repo", parameters)
         assert ("pr_challenge_keys_pkey" in plan, "Seq Scan" in plan) == (True, False), plan
         assert "Index Scan using pr_challenges_pkey" in plan, plan
-        assert "Seq Scan" not in await generic_plan(connection, "shadow_report", parameters)
+        assert "Seq Scan" not in await generic_plan(connection, "shadow_groups", parameters)

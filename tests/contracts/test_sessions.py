@@ -18,7 +18,7 @@ from centralbot.domain.events import Actor
 from centralbot.ports.challenges import Retention
 from centralbot.ports.people import SignInRefused, UserTokens
 from centralbot.ports.sessions import Session, Sessions
-from tests.builders import AUTHOR
+from tests.builders import AUTHOR, a_context
 from tests.contracts.adapters import open_postgres
 from tests.contracts.driver import UnderTest
 
@@ -32,7 +32,7 @@ async def a_session(store: UnderTest, **fields: Any) -> Session:
     """Somebody signed in for an hour, with tokens that can be refreshed."""
     now = await store.store.health.now()
     session = Session(
-        id=store.gate.new_id(),
+        id=store.context.new_id(),
         user=AUTHOR,
         tokens=UserTokens(
             access_token="ghu_first",
@@ -200,7 +200,9 @@ class TestAtRest:
         """No error: everybody signs in again."""
         async with open_postgres(database) as store:
             session = await started(store)
-        async with PostgresStore.open(database, secret_key="another-secret-key", ids=SystemIds()) as changed:
+        async with PostgresStore.open(
+            database, secret_key="another-secret-key", ids=SystemIds(), context=a_context()
+        ) as changed:
             found = [
                 await changed.sessions.find(DIGEST),
                 await changed.sessions.renew(session.id, Refresher()),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from centralbot.domain.actions import ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.config import Mode
-from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType
+from centralbot.domain.outbox import ActionStatus
 from tests.builders import REPO, WINDOW_S, a_config
 from tests.contracts.driver import UnderTest
 
@@ -25,12 +26,12 @@ async def test_nobody_is_closed_once_it_is_off(store: UnderTest) -> None:
     after = await store.store.challenges.get(challenge.id)
     assert (after.status, after.reason) == (ChallengeStatus.CANCELED, CancelReason.SWITCHED_OFF)
     (said,) = await store.run_all()
-    assert (said.action_type, said.reason, said.marker) == (
+    assert (said.action_type, said.payload.reason, said.payload.marker) == (
         UPSERT,
         ActionReason.CANCELED,
         f"centralbot:gate:{challenge.id}",
     )
-    assert "Nothing to do" in said.markdown
+    assert "Nothing to do" in said.payload.markdown
 
 
 async def test_a_close_that_waits_is_canceled_once_it_is_off(store: UnderTest) -> None:

@@ -36,7 +36,7 @@ async def synced(store: UnderTest, github: MemoryGitHub, run_id: str = "run", *,
         github=github,
         repositories=store.store.repositories,
         health=store.store.health,
-        ingest=Ingest(store.store.deliveries, store.gate),
+        ingest=Ingest(store.store.deliveries, store.context),
     )
     return await use_case.run(run_id, since=timedelta(hours=72), installation_id=only)
 
@@ -127,7 +127,7 @@ async def test_a_store_that_cannot_answer_ends_the_run(store: UnderTest) -> None
         github=a_github(1),
         repositories=store.store.repositories,
         health=store.store.health,
-        ingest=Broken(store.store.deliveries, store.gate),
+        ingest=Broken(store.store.deliveries, store.context),
     )
     await synced(store, a_github(1))
     with pytest.raises(Unavailable):

@@ -56,7 +56,7 @@ def opened(github: MemoryGitHub, ago: timedelta = timedelta(hours=1), **fields: 
 async def synced(
     store: UnderTest, github: MemoryGitHub, run_id: str = "run", *, default: Mode = Mode.OFF, days: float = 7
 ) -> SyncReport:
-    ingest = Ingest(store.store.deliveries, store.gate)
+    ingest = Ingest(store.store.deliveries, store.context)
     use_case = GitHubSync(
         github=github,
         repositories=store.store.repositories,
@@ -351,7 +351,7 @@ async def test_a_store_that_fails_ends_the_run_with_its_own_error(store: UnderTe
     github = await gated_for(store, 3)
     opened(github)
     lost = OpenPullRequestSync(
-        github=github, ingest=Broken(store.store.deliveries, store.gate), default_mode=Mode.ENFORCE
+        github=github, ingest=Broken(store.store.deliveries, store.context), default_mode=Mode.ENFORCE
     )
     since = github.now() - DAY
     with pytest.raises(Unavailable):

@@ -7,12 +7,13 @@ from dataclasses import fields, replace
 from datetime import timedelta
 
 from centralbot.domain import verdicts
+from centralbot.domain.actions import ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import Effects
 from centralbot.domain.events import IngestStatus
-from centralbot.domain.outbox import ActionReason, ActionStatus, ActionType, NewAction, Outcome
+from centralbot.domain.outbox import ActionStatus, NewAction, Outcome
 from centralbot.domain.rules import WHITELISTED
 from centralbot.domain.verdicts import CLOSE_SPACING_S, ChallengeFacts
 from centralbot.ports.challenges import Retention
@@ -37,7 +38,7 @@ async def test_a_due_challenge_times_out_and_its_close_is_queued(store: UnderTes
     assert await store.sweep() == (1, 0)
     assert (await store.store.challenges.get(challenge.id)).status == ChallengeStatus.TIMED_OUT_CLOSED
     (action,) = await store.claim()
-    assert (action.action_type, action.reason, action.marker) == (
+    assert (action.action_type, action.payload.reason, action.payload.marker) == (
         CLOSE,
         ActionReason.CHALLENGE_TIMED_OUT,
         f"centralbot:timeout:{challenge.id}",
@@ -69,7 +70,7 @@ async def test_the_whitelist_is_read_again_at_the_deadline(store: UnderTest) -> 
     assert await store.sweep() == (0, 1)
     after = await store.store.challenges.get(challenge.id)
     assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, WHITELISTED.code)
-    assert [action.reason for action in await store.claim()] == [ActionReason.EXEMPT]
+    assert [action.payload.reason for action in await store.claim()] == [ActionReason.EXEMPT]
 
 
 async def test_many_sweepers_at_once_close_each_once(store: UnderTest) -> None:
@@ -157,7 +158,7 @@ async def test_what_a_sweep_writes_is_what_was_decided(store: UnderTest) -> None
     decided: list[Effects] = []
 
     def decide(facts: ChallengeFacts, position: int) -> Effects:
-        decided.append(verdicts.on_deadline(store.gate, facts, position=position))
+        decided.append(verdicts.on_deadline(store.context, facts, position=position))
         return decided[-1]
 
     assert await store.store.upkeep.sweep_due(decide, limit=100) == (4, 1)

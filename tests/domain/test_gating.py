@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.config import Mode, RepoConfig
-from centralbot.domain.effects import NOTHING, CancelActions, Effects
+from centralbot.domain.effects import NOTHING, Effects, cancel_actions
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import DecisionContext, GateFacts, Reason, decide
 from centralbot.domain.installation import InstallationStatus
@@ -20,13 +20,13 @@ from tests.builders import (
     MAINTAINER,
     a_challenge,
     a_config,
-    a_gate,
+    a_context,
     a_pull_request_event,
     at,
     gate_facts,
 )
 
-GATE = a_gate()
+GATE = a_context()
 PENDING = a_challenge()
 E = a_pull_request_event
 LABEL = "centralbot:exempt"
@@ -158,14 +158,14 @@ def test_the_first_exemption_counts(event: PullRequestEvent, whitelisted: bool, 
     ],
 )
 def test_who_is_not_exempt_is_challenged(event: PullRequestEvent, config: RepoConfig) -> None:
-    """Private members look like anybody (facts.md): they get the gate, never a close without it."""
+    """Private members look like anybody (facts.md): they get the context, never a close without it."""
     assert decide(GATE, event, gate_facts(config=config)).reason == Reason.CHALLENGED
 
 
 def test_a_repository_without_a_configuration_takes_the_default() -> None:
     """CENTRALBOT_DEFAULT_MODE."""
-    gate: DecisionContext = a_gate(a_config(Mode.SHADOW, window_s=77))
-    created = decide(gate, E(), gate_facts(config=None)).effects.created
+    context: DecisionContext = a_context(a_config(Mode.SHADOW, window_s=77))
+    created = decide(context, E(), gate_facts(config=None)).effects.created
     assert created is not None
     assert (created.mode, created.window_s, created.deadline_at) == (Mode.SHADOW, 77, at(77))
 
@@ -192,14 +192,14 @@ def test_whoever_follows_a_time_out_is_not_met_by_its_close(
     old = a_challenge(ChallengeStatus.TIMED_OUT_CLOSED)
     decision = decide(GATE, event, gate_facts(challenge=old, whitelisted=whitelisted))
     assert decision.reason == reason
-    assert decision.effects.cancel_actions == CancelActions.of(old, "CHALLENGE_REPLACED")
+    assert decision.effects.cancel_actions == cancel_actions(old, "CHALLENGE_REPLACED")
 
 
 def test_a_label_after_the_time_ran_out_stops_the_close_and_makes_nothing_new() -> None:
     """The late pass, which reopens, stays possible; a maintainer who wants it open reopens it, which exempts."""
     old = a_challenge(ChallengeStatus.TIMED_OUT_CLOSED)
     decision = decide(GATE, E("labeled", label=LABEL, sender=MAINTAINER), gate_facts(challenge=old))
-    assert decision.effects == Effects(cancel_actions=CancelActions.of(old, "LABELED"))
+    assert decision.effects == Effects(cancel_actions=cancel_actions(old, "LABELED"))
     assert decision.challenge_id == old.id
 
 
@@ -212,8 +212,8 @@ def test_a_label_on_a_pending_challenge_says_so_on_the_pull_request_and_who_in_t
         LABELED.code,
     )
     (comment,) = effects.actions
-    assert comment.marker == f"centralbot:gate:{PENDING.id}"
-    assert "by a maintainer, who labeled this pull request" in comment.markdown
+    assert comment.payload.marker == f"centralbot:gate:{PENDING.id}"
+    assert "by a maintainer, who labeled this pull request" in comment.payload.markdown
     (audit,) = effects.audit
     assert (audit.event, audit.actor, audit.detail["why"]) == ("challenge.exempted", "github:3003", "EXEMPT_LABEL")
 

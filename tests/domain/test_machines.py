@@ -154,8 +154,8 @@ def test_claims_and_expiry_follow_the_table(status: ActionStatus) -> None:
             outbox.claim(action, worker_id="w", token=no_id(), lease_s=60, now=at(5))
     assert outbox.is_ready(action, now=at(5), max_attempts=3) is (status in (A.PENDING, A.CLAIMED))
     if status is A.CLAIMED:
-        assert outbox.expire(action, max_attempts=3, now=at(5)).status == A.PENDING
-        assert outbox.expire(action, max_attempts=1, now=at(5)).status == A.FAILED
+        assert outbox.rescue(action, max_attempts=3, now=at(5)).status == A.PENDING
+        assert outbox.rescue(action, max_attempts=1, now=at(5)).status == A.FAILED
     else:
         with pytest.raises(IllegalTransition):
-            outbox.expire(action, max_attempts=3, now=at(5))
+            outbox.rescue(action, max_attempts=3, now=at(5))

@@ -49,7 +49,7 @@ def test_no_action_is_claimed_more_often_than_allowed(outcomes: list[Outcome | N
         action = outbox.claim(action, worker_id="w", token=uuid4(), lease_s=60, now=now)
         counted += outcome is not Outcome.RELEASED
         if outcome is None:
-            action = outbox.expire(action, max_attempts=max_attempts, now=now)
+            action = outbox.rescue(action, max_attempts=max_attempts, now=now)
         else:
             action = outbox.settle(
                 action, a_settlement(action, outcome), max_attempts=max_attempts, jitter=0.5, now=now

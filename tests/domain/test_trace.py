@@ -20,20 +20,21 @@ from centralbot.domain.effects import AuditEvent, Effects
 from centralbot.domain.events import AuthorAssociation, UserType
 from centralbot.domain.gating import decide
 from centralbot.domain.rules import EXEMPTIONS
-from centralbot.domain.verdicts import ChallengeFacts, on_deadline, on_exempted, on_extended, on_verified
+from centralbot.domain.verdicts import on_deadline, on_exempted, on_extended, on_verified
 from tests.builders import (
     MAINTAINER,
     T0,
     a_challenge,
     a_config,
-    a_gate,
+    a_context,
     a_pull_request_event,
     at,
+    challenge_facts,
     gate_facts,
     no_id,
 )
 
-GATE = a_gate()
+GATE = a_context()
 E = a_pull_request_event
 FIRST = AuthorAssociation.FIRST_TIME_CONTRIBUTOR
 LOGINS = {MAINTAINER.id: "maintainer", 2002: "contrib"}
@@ -105,17 +106,17 @@ def test_every_event_that_is_written_has_its_sentence() -> None:
             "Canceled: the pull request was merged.",
         ),
         (
-            on_verified(GATE, ChallengeFacts(now=at(420), challenge=NOTICED), actor="github:2002"),
+            on_verified(GATE, challenge_facts(now=at(420), challenge=NOTICED), actor="github:2002"),
             "Verified by contrib, 3 minutes before the deadline.",
         ),
         (
-            on_verified(GATE, ChallengeFacts(now=at(601), challenge=NOTICED), actor="github:2002"),
+            on_verified(GATE, challenge_facts(now=at(601), challenge=NOTICED), actor="github:2002"),
             "Verified by contrib at the deadline, just before it was closed.",
         ),
         (
             on_verified(
                 GATE,
-                ChallengeFacts(
+                challenge_facts(
                     now=at(4200), challenge=replace(NOTICED, status=ChallengeStatus.TIMED_OUT_CLOSED, reason="DEADLINE")
                 ),
                 actor="github:2002",
@@ -123,23 +124,23 @@ def test_every_event_that_is_written_has_its_sentence() -> None:
             "Verified by contrib 1 hour after the deadline.",
         ),
         (
-            on_deadline(GATE, ChallengeFacts(now=at(600), challenge=NOTICED)),
+            on_deadline(GATE, challenge_facts(now=at(600), challenge=NOTICED)),
             "Time ran out; the pull request was closed.",
         ),
         (
-            on_deadline(GATE, ChallengeFacts(now=at(600), challenge=replace(NOTICED, mode=Mode.SHADOW))),
+            on_deadline(GATE, challenge_facts(now=at(600), challenge=replace(NOTICED, mode=Mode.SHADOW))),
             "Time ran out; the pull request would have been closed (shadow mode: nothing is done).",
         ),
         (
-            on_deadline(GATE, ChallengeFacts(now=at(600), challenge=NOTICED, whitelisted=True)),
+            on_deadline(GATE, challenge_facts(now=at(600), challenge=NOTICED, whitelisted=True)),
             "Exempt: the author is whitelisted by now, at the deadline.",
         ),
         (
-            on_exempted(GATE, ChallengeFacts(now=at(60), challenge=NOTICED), actor="operator:root"),
+            on_exempted(GATE, challenge_facts(now=at(60), challenge=NOTICED), actor="operator:root"),
             "Exempt: let in by operator root.",
         ),
         (
-            on_extended(GATE, ChallengeFacts(now=at(60), challenge=NOTICED), by_s=7200, actor="github:4"),
+            on_extended(GATE, challenge_facts(now=at(60), challenge=NOTICED), by_s=7200, actor="github:4"),
             "GitHub user 4 gave 2 hours more.",
         ),
     ],

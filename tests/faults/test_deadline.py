@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import psycopg
 import pytest
 
+from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
-from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import Action, ActionStatus, Outcome
 from tests.builders import MAINTAINER, WINDOW_S, a_pull_request_event
 from tests.contracts.adapters import open_postgres
 from tests.contracts.driver import COMMENT, RULES, UnderTest
@@ -195,7 +196,7 @@ async def test_an_action_that_always_fails_ends_with_its_reason_and_delays_nobod
     (dead,) = await store.store.actions.search(status=ActionStatus.FAILED)
     assert (done, dead.pr_number, dead.failure_code, dead.attempts) == ([2, 3], 1, "HTTP_500", RULES.max_attempts)
     assert await store.claim() == []
-    await store.store.actions.retry(dead.id, gate=store.gate, actor="ops")
+    await store.store.actions.retry(dead.id, context=store.context, actor="ops")
     assert [action.id for action in await store.run_all()] == [dead.id]
     renewed = (await store.action(dead.id)).challenge_id
     assert renewed is not None
@@ -213,4 +214,4 @@ async def test_a_lowered_limit_leaves_nothing_that_nobody_takes(store: UnderTest
     dead = await store.action(rewrite.id)
     assert (dead.status, dead.failure_code) == (ActionStatus.FAILED, "HTTP_500")
     await store.verify(challenge)
-    assert [action.reason for action in await store.run_all()] == ["VERIFIED"]
+    assert [action.payload.reason for action in await store.run_all()] == ["VERIFIED"]

@@ -59,7 +59,7 @@ async def test_no_comment_mentions_or_injects(login: str) -> None:
         await store.take(a_pull_request_event("opened", number=3, author=Actor(id=6, login=login)))
         await store.take(a_pull_request_event("reopened", number=2, author=Actor(id=5, login=login), sender=MAINTAINER))
         await store.run_all()
-        texts = [action.markdown for action in await store.store.actions.search(limit=100)]
+        texts = [action.payload.markdown for action in await store.store.actions.search(limit=100)]
     assert len(texts) >= 6
     for text in texts:
         assert code(login) in text

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from centralbot.domain import verdicts
+from centralbot.domain.actions import ALREADY_CLOSED, ActionType
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import NOTHING, Effects
 from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.events import Actor
-from centralbot.domain.outbox import ALREADY_CLOSED, Action, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import Action, ActionStatus, Outcome
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.challenges import Retention
 from tests.builders import INSTALLATION, MAINTAINER, REPO, a_pull_request_event, an_installation_event
@@ -39,7 +40,7 @@ async def test_a_close_is_not_handed_out_while_a_pass_is_decided(postgres: Under
 
     def decide(facts: ChallengeFacts) -> Effects:
         handed_out.extend(elsewhere(database, lambda other: other.claim("worker-elsewhere")))
-        return verdicts.on_verified(postgres.gate, facts, actor="github:2002")
+        return verdicts.on_verified(postgres.context, facts, actor="github:2002")
 
     await postgres.store.challenges.decide(challenge.id, decide)
     assert [action.action_type for action in handed_out] == []
@@ -120,7 +121,7 @@ async def test_a_dead_close_is_not_brought_back_after_the_pass(store: UnderTest)
     challenge, close = await dead_close(store)
     await store.verify(challenge)
     with pytest.raises(ChallengeNotPending):
-        await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
+        await store.store.actions.retry(close.id, context=store.context, actor="ops")
     assert await types(store) == [UPSERT]
     assert (await store.store.challenges.get(challenge.id)).status == ChallengeStatus.VERIFIED
 
@@ -130,7 +131,7 @@ async def test_a_dead_close_is_not_brought_back_after_a_maintainer_let_it_in(sto
     _, close = await dead_close(store)
     await store.take(a_pull_request_event("reopened", seconds=9000, sender=MAINTAINER))
     with pytest.raises(ChallengeNotPending):
-        await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
+        await store.store.actions.retry(close.id, context=store.context, actor="ops")
     assert CLOSE not in await types(store)
 
 
@@ -138,7 +139,7 @@ async def test_a_dead_close_comes_back_while_its_time_out_stands(store: UnderTes
     """Fault 44: what was in the way is gone, and the operator says so."""
     _, close = await dead_close(store)
     assert await store.claim() == []
-    await store.store.actions.retry(close.id, gate=store.gate, actor="ops")
+    await store.store.actions.retry(close.id, context=store.context, actor="ops")
     assert [action.id for action in await store.run_all()] == [close.id]
 
 

@@ -19,7 +19,7 @@ from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.outbox import ActionStatus
 from centralbot.ports.deliveries import SignatureReplayed
-from tests.builders import a_pull_request_event, a_settlement
+from tests.builders import a_context, a_pull_request_event, a_settlement
 from tests.contracts.driver import COMMENT, UnderTest
 from tests.faults.elsewhere import until_somebody_waits
 
@@ -91,7 +91,9 @@ async def test_a_deadlock_is_tried_again_whole(postgres: UnderTest, database: st
 
 async def test_a_server_that_hangs_is_given_up_and_costs_only_the_one_who_waited(database: str) -> None:
     """No answer, no error, no end of the connection, as of a host that has gone: Unavailable, then a new connection."""
-    store_of_ours = PostgresStore.open(database, secret_key="k" * 40, ids=SystemIds(), answer_s=PATIENCE_S)
+    store_of_ours = PostgresStore.open(
+        database, secret_key="k" * 40, ids=SystemIds(), context=a_context(), answer_s=PATIENCE_S
+    )
     async with store_of_ours as store, await psycopg.AsyncConnection.connect(database, autocommit=True) as other:
         found = await other.execute(
             "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"

@@ -6,27 +6,20 @@ import asyncio
 
 import psycopg
 
-from centralbot.adapters.postgres.queries import sql
 from centralbot.domain import gating
+from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.gating import Decision, GateFacts, Reason
-from centralbot.domain.outbox import ActionStatus, ActionType
+from centralbot.domain.outbox import ActionStatus
 from tests.builders import MAINTAINER, REPO, a_pull_request_event, an_installation_event
 from tests.contracts.driver import RULES, UnderTest
 from tests.faults.elsewhere import elsewhere, until_somebody_waits
 
-CLAIM = {
-    "worker_id": "worker-1",
-    "limit": 10,
-    "types": [action_type.value for action_type in ActionType],
-    "per_installation": 1_000_000,
-    "lease_s": 60,
-    "max_attempts": RULES.max_attempts,
-    "after": 0,
-    "signed_at": None,
-    "digest": None,
-    "first_try": True,
-}
+CLAIM = b"""
+update bot_action_queue
+   set attempts = 1, worker_id = 'worker-1', claim_token = gen_random_uuid(), run_at = now() + interval '60 seconds'
+"""
+"""What a claim writes."""
 
 
 async def test_what_is_claimed_while_it_is_canceled_is_not_begun_again(postgres: UnderTest, database: str) -> None:
@@ -35,7 +28,7 @@ async def test_what_is_claimed_while_it_is_canceled_is_not_begun_again(postgres:
     await postgres.timed_out()
     async with await psycopg.AsyncConnection.connect(database, autocommit=True) as watcher:
         async with await psycopg.AsyncConnection.connect(database) as worker:
-            await worker.execute(sql("claim_actions"), CLAIM)
+            await worker.execute(CLAIM)
             closed = a_pull_request_event("closed", seconds=9000, sender=MAINTAINER)
             taking = asyncio.create_task(postgres.take(closed))
             await until_somebody_waits(watcher)
@@ -56,7 +49,7 @@ async def test_a_challenge_made_while_its_repository_leaves_is_not_pending_for_e
 
     def decide(facts: GateFacts) -> Decision:
         elsewhere(database, lambda other: other.install(an_installation_event("removed", removed=(REPO,), seconds=1)))
-        return gating.decide(postgres.gate, opened, facts)
+        return gating.decide(postgres.context, opened, facts)
 
     outcome = await postgres.store.deliveries.take_pull_request(opened, decide)
     assert outcome.challenge_id is not None

@@ -12,15 +12,17 @@ from datetime import timedelta
 from uuid import UUID
 
 from centralbot.domain import comments, verdicts
+from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.errors import ActionNotHeld, ChallengeNotPending, IllegalTransition
 from centralbot.domain.events import Actor, InstallationEvent
-from centralbot.domain.outbox import Action, ActionStatus, ActionType
+from centralbot.domain.outbox import Action, ActionStatus
 from centralbot.ports.challenges import Retention
 from centralbot.ports.github import GitHubError, GitHubRateLimited, GitHubRefused, GitHubUnavailable
 from centralbot.ports.outbox import ClaimedAction, ClaimRequest
-from centralbot.ports.use_cases.execute import Execute, Execution
+from centralbot.ports.use_cases.execute import Execute
+from centralbot.ports.use_cases.executors import Execution, executors
 from tests import oracles
 from tests.builders import AUTHOR, REPO, WINDOW_S, a_config, at
 from tests.contracts.driver import EVERY_TYPE, RULES, UnderTest
@@ -85,7 +87,7 @@ class World(Outside):
             self.events.remove(event)
             await self.take(event)
         known = [challenge for challenge in await self.challenges() if not challenge.is_shadow]
-        gate = self.under.gate
+        gate = self.under.context
         decide = {
             "verify": lambda facts: verdicts.on_verified(gate, facts, actor="github:2002"),
             "exempt": lambda facts: verdicts.on_exempted(gate, facts, actor="github:3003"),
@@ -99,7 +101,7 @@ class World(Outside):
     async def retry_the_dead(self) -> None:
         for action in await self.store.actions.search(status=ActionStatus.FAILED):
             with suppress(ChallengeNotPending, IllegalTransition):
-                await self.store.actions.retry(action.id, gate=self.under.gate, actor="operator")
+                await self.store.actions.retry(action.id, context=self.under.context, actor="operator")
 
     # The worker and the sweeper.
 
@@ -123,7 +125,7 @@ class World(Outside):
             if fault in FAILURES:
                 self.github.fail_next(FAILURES[fault], call=call, after_effect=after)
             was_open = self.pull.is_open
-            settlement = await Execute(pull_requests=self.github, comments=self.github)(self.turn(action))
+            settlement = await Execute(executors(self.github, self.github))(self.turn(action))
             assert settlement.failure_code != "INTERNAL"
             if was_open != self.pull.is_open:
                 self.closed_by_bot = was_open
@@ -187,7 +189,10 @@ class World(Outside):
         actions = await self.store.actions.search(limit=1000)
         return [
             [(c.status, c.reason, c.mode, c.installation_id, c.deadline_at is None) for c in await self.challenges()],
-            [(a.action_type, a.status, a.reason, a.failure_code, a.attempts, a.installation_id) for a in actions],
+            [
+                (a.action_type, a.status, a.payload.reason, a.failure_code, a.attempts, a.installation_id)
+                for a in actions
+            ],
             [comment.body.split("\n")[0] for comment in self.pull.comments],
         ]
 

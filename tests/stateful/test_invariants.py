@@ -14,10 +14,11 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.errors import ActionNotHeld, ChallengeNotPending
 from centralbot.domain.events import Actor
-from centralbot.domain.outbox import Action, ActionStatus, ActionType, Outcome
+from centralbot.domain.outbox import Action, ActionStatus, Outcome
 from tests import oracles
 from tests.builders import AUTHOR, MAINTAINER, REPO, a_pull_request_event
 from tests.contracts.adapters import open_memory

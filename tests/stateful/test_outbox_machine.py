@@ -228,7 +228,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def operator_retries(self, which: int) -> None:
         """A dead one comes back at the end of its line with fresh attempts, unless something newer counts."""
         action_id, known = list(self.model.items())[which % len(self.model)]
-        retry = self.store.store.actions.retry(action_id, gate=self.store.gate, actor="ops")
+        retry = self.store.store.actions.retry(action_id, context=self.store.context, actor="ops")
         if known.status is not A.FAILED:
             with pytest.raises(IllegalTransition):
                 self.run(retry)
@@ -244,7 +244,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def operator_cancels(self, which: int) -> None:
         """Whatever is not done, canceled or under way."""
         action_id, known = list(self.model.items())[which % len(self.model)]
-        cancel = self.store.store.actions.cancel(action_id, gate=self.store.gate, actor="ops")
+        cancel = self.store.store.actions.cancel(action_id, context=self.store.context, actor="ops")
         if known.status in (A.DONE, A.CANCELED) or known.live:
             with pytest.raises(IllegalTransition):
                 self.run(cancel)

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
+from centralbot.domain.actions import ALREADY_CLOSED, PAYLOADS, ActionType
 from centralbot.domain.comments import cannot_reopen, marker_line, with_marker
-from centralbot.domain.outbox import ALREADY_CLOSED, ActionType, Outcome
+from centralbot.domain.outbox import Outcome
 from centralbot.ports.github import (
     GitHubError,
     GitHubInstallationUnavailable,
@@ -22,7 +23,8 @@ from centralbot.ports.github import (
     always,
 )
 from centralbot.ports.outbox import ClaimedAction
-from centralbot.ports.use_cases.execute import Execute, Execution
+from centralbot.ports.use_cases.execute import Execute
+from centralbot.ports.use_cases.executors import Execution, executors
 from tests.doubles.memory.clock import ManualClock
 from tests.doubles.memory.github import MemoryGitHub
 
@@ -38,22 +40,23 @@ class World:
         self.clock = ManualClock()
         self.github = MemoryGitHub(self.clock.now)
         self.ref: PullRequestRef = self.github.open_pull_request()
-        self.execute = Execute(pull_requests=self.github, comments=self.github)
+        self.execute = Execute(executors(self.github, self.github))
         self.stopping = False
 
     def turn(self, kind: ActionType = UPSERT, *, lease_s: float | None = 60.0, **fields: Any) -> Execution:
         action = ClaimedAction(
             id=uuid4(),
-            action_type=kind,
             installation_id=self.ref.installation_id,
             repo_id=self.ref.repo_id,
             repo_full_name=self.ref.repo_full_name,
             pr_number=self.ref.number,
             challenge_id=uuid4(),
-            marker=MARKER,
-            markdown="Hello",
-            reason=REASONS[kind],
-            comment_id=None,
+            payload=PAYLOADS[kind](
+                marker=MARKER,
+                markdown=fields.pop("markdown", "Hello"),
+                reason=fields.pop("reason", REASONS[kind]),
+                comment_id=fields.pop("comment_id", None),
+            ),
             attempts=0,
             created_at=self.clock.now(),
             claim_token=uuid4(),
@@ -193,7 +196,7 @@ async def test_a_merge_in_the_middle_of_a_close_is_not_ours(world: World) -> Non
             world.github.merge(ref)
             return comment_id
 
-    execute = Execute(pull_requests=world.github, comments=MergedMeanwhile(world.clock.now))
+    execute = Execute(executors(world.github, MergedMeanwhile(world.clock.now)))
     settlement = await execute(turn)
     assert (settlement.outcome, settlement.failure_code) == (Outcome.SUCCEEDED, ALREADY_CLOSED)
 
@@ -270,7 +273,7 @@ async def test_github_errors_become_outcomes(
 
 async def test_a_bug_of_ours_is_retried_and_named(world: World) -> None:
     """An exception that nobody foresaw does not lose the action."""
-    execute = Execute(pull_requests=world.github, comments=object())  # type: ignore[arg-type]
+    execute = Execute(executors(world.github, object()))  # type: ignore[arg-type]
     settlement = await execute(world.turn())
     assert (settlement.outcome, settlement.failure_code) == (Outcome.RETRYABLE_FAILURE, "INTERNAL")
 
@@ -300,7 +303,7 @@ async def test_the_lease_is_read_again_before_every_write(world: World) -> None:
             world.clock.advance(50)
             return comment_id
 
-    settlement = await Execute(pull_requests=world.github, comments=Slow(world.clock.now))(turn)
+    settlement = await Execute(executors(world.github, Slow(world.clock.now)))(turn)
     assert (settlement.outcome, settlement.failure_code) == (Outcome.RETRYABLE_FAILURE, "LEASE_SHORT")
     assert (settlement.comment_id, world.is_open) == (1, True)
 
@@ -313,7 +316,7 @@ async def test_the_lease_is_read_after_every_wait(world: World) -> None:
             world.clock.advance(50)
             return await world.github.create(ref, body, ready=ready)
 
-    settlement = await Execute(pull_requests=world.github, comments=Waits(world.clock.now))(world.turn())
+    settlement = await Execute(executors(world.github, Waits(world.clock.now)))(world.turn())
     assert (settlement.outcome, settlement.failure_code) == (Outcome.RELEASED, "LEASE_SHORT")
     assert world.said == []
 
@@ -339,7 +342,7 @@ async def test_once_stopping_what_is_begun_is_finished(world: World) -> None:
             world.stopping = True
             return comment_id
 
-    execute = Execute(pull_requests=world.github, comments=StopsMeanwhile(world.clock.now))
+    execute = Execute(executors(world.github, StopsMeanwhile(world.clock.now)))
     settlement = await execute(world.turn(CLOSE))
     assert (settlement.outcome, world.is_open) == (Outcome.SUCCEEDED, False)
 

@@ -45,7 +45,7 @@ async def seen(world: GateWorld, challenge: Challenge, user: Actor | None = AUTH
 async def maintainer(world: GateWorld, challenge: Challenge, verdict: Any) -> None:
     """A maintainer overrules."""
     await world.under.store.challenges.decide(
-        challenge.id, lambda facts: verdict(world.under.gate, facts, actor=f"github:{MAINTAINER.id}")
+        challenge.id, lambda facts: verdict(world.under.context, facts, actor=f"github:{MAINTAINER.id}")
     )
 
 

@@ -74,7 +74,7 @@ class World:
 async def world() -> World:
     clock, ids = ManualClock(), SequentialIds()
     under_test = a_memory_store(clock, ids)
-    store, gate = under_test.store, under_test.gate
+    store, context = under_test.store, under_test.context
     people = CountingPeople(clock.now)
     for repo_id in (REPO, THEIRS):
         people.add_repository(repo_id, f"org/repo-{repo_id}", installation_id=123)
@@ -97,8 +97,8 @@ async def world() -> World:
         whitelist=store.whitelist,
         challenges=store.challenges,
         reports=store.reports,
-        verdicts=ChallengeService(store.challenges, gate),
-        gate=gate,
+        verdicts=ChallengeService(store.challenges, context),
+        context=context,
         accounts=accounts,
         people=people,
         rights=Rights(accounts, people, clock),

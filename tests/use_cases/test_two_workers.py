@@ -9,8 +9,9 @@ from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ActionStatus, Settlement
 from centralbot.ports.outbox import ClaimedAction, MalformedAction
 from centralbot.ports.use_cases.execute import Execute
+from centralbot.ports.use_cases.executors import executors
 from centralbot.ports.use_cases.work import Executor, WorkRules
-from tests.builders import INSTALLATION, REPO, a_config, a_gate, a_pull_request_event, an_installation_event
+from tests.builders import INSTALLATION, REPO, a_config, a_context, a_pull_request_event, an_installation_event
 from tests.contracts.adapters import a_memory_store
 from tests.doubles.memory.clock import ManualClock, SequentialIds
 from tests.doubles.memory.github import MemoryGitHub
@@ -46,9 +47,9 @@ class Fleet:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.ids = SequentialIds()
-        under = a_memory_store(self.clock, self.ids, a_gate(a_config()))
+        under = a_memory_store(self.clock, self.ids, a_context(a_config()))
         self.store = under.store
-        self.sink = MemoryEventSink(self.store.deliveries, under.gate)
+        self.sink = MemoryEventSink(self.store.deliveries, under.context)
         self.github = MemoryGitHub(self.clock.now)
         self.ref = self.github.open_pull_request(repo_id=REPO, number=42, installation_id=INSTALLATION)
         self.done = Done()
@@ -61,7 +62,7 @@ class Fleet:
     def worker(self, name: str) -> Executor:
         return Executor(
             source=MemoryActionSource(self.store.outbox, self.clock),
-            execute=Execute(pull_requests=self.github, comments=self.github),
+            execute=Execute(executors(self.github, self.github)),
             worker_id=name,
             clock=self.clock,
             ids=self.ids,
@@ -98,7 +99,7 @@ async def test_a_worker_killed_between_comment_and_result_leaves_one_comment() -
 
     dying = Executor(
         source=Killed(fleet.store.outbox, fleet.clock),
-        execute=Execute(pull_requests=fleet.github, comments=fleet.github),
+        execute=Execute(executors(fleet.github, fleet.github)),
         worker_id="worker-1",
         clock=fleet.clock,
         ids=fleet.ids,

@@ -8,12 +8,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from centralbot.domain.actions import ActionType
 from centralbot.domain.errors import ActionNotHeld, Unavailable
-from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
+from centralbot.domain.outbox import ActionStatus, Outcome, Settlement
 from centralbot.ports.github import PullRequestRef, Ready, always
 from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction
 from centralbot.ports.use_cases.execute import Execute
+from centralbot.ports.use_cases.executors import executors
 from centralbot.ports.use_cases.work import Executor, WorkRules
+from tests.builders import a_comment, a_payload
 from tests.doubles.memory.clock import START, ManualClock, SequentialIds
 from tests.doubles.memory.github import MemoryGitHub
 
@@ -21,16 +24,12 @@ from tests.doubles.memory.github import MemoryGitHub
 def claimed(ref: PullRequestRef, **fields: Any) -> ClaimedAction:
     values: dict[str, Any] = {
         "id": uuid4(),
-        "action_type": ActionType.UPSERT_PR_COMMENT,
         "installation_id": ref.installation_id,
         "repo_id": ref.repo_id,
         "repo_full_name": ref.repo_full_name,
         "pr_number": ref.number,
         "challenge_id": None,
-        "marker": f"centralbot:gate:{ref.number}",
-        "markdown": "Hello",
-        "reason": "VERIFICATION_REQUIRED",
-        "comment_id": None,
+        "payload": a_comment(marker=f"centralbot:gate:{ref.number}"),
         "attempts": 0,
         "created_at": START,
         "claim_token": uuid4(),
@@ -118,7 +117,7 @@ class Bench:
         github = github or self.github
         return Executor(
             source=kept.get("source", self.source),
-            execute=Execute(pull_requests=github, comments=github),
+            execute=Execute(executors(github, github)),
             worker_id="worker-1",
             clock=self.clock,
             ids=SequentialIds(),
@@ -297,7 +296,7 @@ async def test_an_action_without_an_id_is_told_of_and_left_to_its_lease() -> Non
 async def test_on_stop_what_has_written_nothing_is_released() -> None:
     """An action that was still reading goes back uncounted, and nothing is posted."""
     bench = Bench()
-    bench.source.queue = [claimed(bench.refs[0], action_type=ActionType.CLOSE_PR_WITH_COMMENT)]
+    bench.source.queue = [claimed(bench.refs[0], payload=a_payload(ActionType.CLOSE_PR_WITH_COMMENT))]
     stuck = Stuck(bench.github, "get")
     executor = bench.executor(stuck)
     running = asyncio.create_task(executor.run())

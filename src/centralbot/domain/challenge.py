@@ -8,7 +8,7 @@ can still become VERIFIED, late, which reopens the pull request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -153,15 +153,22 @@ def transition(challenge: Challenge, event: ChallengeEvent, *, reason: str, now:
 
 
 def noticed(challenge: Challenge, *, now: datetime, comment_id: int | None = None) -> Challenge:
-    """Start the clock: the gate comment is known to be posted. Only the first notice counts (invariant 1)."""
-    if challenge.status is not S.PENDING or challenge.deadline_at is not None:
+    """The gate comment is known to be posted: the first notice starts the clock (invariant 1).
+
+    Later ones, and those of a challenge that ended meanwhile, only tell which comment it is.
+    """
+    known = comment_id or challenge.gate_comment_id
+    if challenge.status is S.PENDING and challenge.deadline_at is None:
+        deadline = now + timedelta(seconds=challenge.window_s)
+        return replace(challenge, deadline_at=deadline, gate_comment_id=known, updated_at=now)
+    if known == challenge.gate_comment_id:
         return challenge
-    return replace(
-        challenge,
-        deadline_at=now + timedelta(seconds=challenge.window_s),
-        gate_comment_id=comment_id or challenge.gate_comment_id,
-        updated_at=now,
-    )
+    return replace(challenge, gate_comment_id=known, updated_at=now)
+
+
+def counting(challenges: Iterable[Challenge]) -> Challenge | None:
+    """Of all challenges of a pull request the one that counts: the active one, else the newest."""
+    return max(challenges, key=lambda one: (one.is_active, one.created_at, one.id), default=None)
 
 
 def is_due(challenge: Challenge, *, now: datetime) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.outbox import NewAction
+from centralbot.domain.outbox import CancelActions, NewAction
 
 SYSTEM = "centralbot"
 """The actor of everything that no person did."""
@@ -38,28 +39,31 @@ class ChallengeChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelActions:
-    """Cancel what a challenge has queued and no live claim holds."""
-
-    challenge_id: UUID
-    repo_id: int
-    pr_number: int
-    reason: str
-
-    @classmethod
-    def of(cls, challenge: Challenge, reason: str) -> CancelActions:
-        return cls(challenge_id=challenge.id, repo_id=challenge.repo_id, pr_number=challenge.pr_number, reason=reason)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """Everything that one decision writes. Cancellations come first, then changes, then what is new."""
+    """Everything that one decision writes. Withdrawals come first, then changes, then what is new."""
 
     created: Challenge | None = None
     changed: ChallengeChange | None = None
     cancel_actions: CancelActions | None = None
     actions: tuple[NewAction, ...] = ()
     audit: tuple[AuditEvent, ...] = ()
+
+    @property
+    def touches_queue(self) -> bool:
+        """Whether actions that are queued already may be changed by it; those of a new challenge find none."""
+        new = None if self.created is None else self.created.id
+        return self.cancel_actions is not None or any(action.challenge_id != new for action in self.actions)
+
+
+def cancel_actions(challenge: Challenge, reason: str, action_type: ActionType | None = None) -> CancelActions:
+    """Withdraw what a challenge has queued."""
+    return CancelActions(
+        challenge_id=challenge.id,
+        repo_id=challenge.repo_id,
+        pr_number=challenge.pr_number,
+        reason=reason,
+        action_type=action_type,
+    )
 
 
 NOTHING = Effects()

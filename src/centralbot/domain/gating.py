@@ -13,12 +13,13 @@ from enum import StrEnum
 from uuid import UUID
 
 from centralbot.domain import comments
+from centralbot.domain.actions import ActionReason, AnyPayload, UpsertComment
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, made, transition
 from centralbot.domain.config import Mode, RepoConfig
-from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, CancelActions, ChallengeChange, Effects
+from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, ChallengeChange, Effects, cancel_actions
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import ActionReason, ActionType, NewAction
+from centralbot.domain.outbox import CancelActions, NewAction
 from centralbot.domain.rules import (
     DRAFT,
     RULES,
@@ -35,6 +36,10 @@ RELEVANT_ACTIONS = frozenset(
     {"opened", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "closed", "labeled"}
 )
 """``labeled`` is relevant only with the repository's own label, which the backend alone knows."""
+
+
+CLOSING = frozenset({"closed"})
+"""Actions that say when a pull request was closed: no older event counts any more."""
 
 
 class Reason(StrEnum):
@@ -95,13 +100,13 @@ class Decision:
     effects: Effects = NOTHING
 
 
-def decide(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts) -> Decision:
+def decide(context: DecisionContext, event: PullRequestEvent, facts: GateFacts) -> Decision:
     """Decide one pull request event (contract section 3.1). Pure: calling it again changes nothing but the ids.
 
     The repository's label exempts whatever is pending or unknown. After a time-out it only stops a close that is still
     queued: it makes no new challenge, so that a late pass still reopens, and a maintainer's own reopen exempts.
     """
-    config = facts.config or gate.defaults
+    config = facts.config or context.defaults
     if event.action not in RELEVANT_ACTIONS or (event.action == "labeled" and not is_exempt_label(event.label, config)):
         return _ignored(Reason.IRRELEVANT_ACTION)
     if facts.installation is not InstallationStatus.ACTIVE:
@@ -110,21 +115,21 @@ def decide(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts) -> 
         return _ignored(Reason.REPOSITORY_NOT_ACTIVE)
     if config.mode is Mode.OFF:
         return _ignored(Reason.MODE_OFF)
-    if event.action == "closed":
+    if event.action in CLOSING:
         if event.merged:
-            return _cancel(gate, event, facts, config, CancelReason.PR_MERGED, Reason.MERGED)
-        return _cancel(gate, event, facts, config, CancelReason.PR_CLOSED, Reason.CLOSED)
+            return _cancel(context, event, facts, config, CancelReason.PR_MERGED, Reason.MERGED)
+        return _cancel(context, event, facts, config, CancelReason.PR_CLOSED, Reason.CLOSED)
     if _is_stale(event, facts):
         return _ignored(Reason.STALE)
     subject = Subject.of_event(event, config=config, whitelisted=facts.whitelisted, now=facts.now)
     if DRAFT.applies(subject):
         if event.action == "converted_to_draft":
-            return _cancel(gate, event, facts, config, CancelReason.DRAFTED, Reason.DRAFTED)
+            return _cancel(context, event, facts, config, CancelReason.DRAFTED, Reason.DRAFTED)
         return _ignored(Reason.DRAFT_NOT_GATED)
-    return _gate(gate, event, facts, config, evaluate(RULES, subject))
+    return _gate(context, event, facts, config, evaluate(RULES, subject))
 
 
-def decide_found(gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, *, mode: Mode) -> Decision:
+def decide_found(context: DecisionContext, event: PullRequestEvent, facts: GateFacts, *, mode: Mode) -> Decision:
     """Decide an open pull request that no webhook told of: found by asking GitHub, as ``opened``. Pure.
 
     One that ever had a challenge is left as it is, however that ended: a maintainer may have called it off. So is one
@@ -132,13 +137,13 @@ def decide_found(gate: DecisionContext, event: PullRequestEvent, facts: GateFact
     """
     if facts.challenge is not None:
         return _no_op(Reason.ALREADY_DECIDED, facts.challenge)
-    if (facts.config or gate.defaults).mode is not mode:
+    if (facts.config or context.defaults).mode is not mode:
         return _ignored(Reason.MODE_CHANGED)
-    return decide(gate, event, facts)
+    return decide(context, event, facts)
 
 
 def _gate(
-    gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, verdict: Verdict
+    context: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, verdict: Verdict
 ) -> Decision:
     current = facts.challenge
     if current is not None:
@@ -148,50 +153,55 @@ def _gate(
             return _no_op(Reason.ALREADY_EXEMPT, current)
         if current.status is ChallengeStatus.TIMED_OUT_CLOSED and event.action == "labeled":
             # Nothing new, so that a late pass still reopens; but a close that is only queued is not what they want.
-            return _no_op(
-                Reason.ALREADY_TIMED_OUT, current, Effects(cancel_actions=CancelActions.of(current, "LABELED"))
-            )
+            return _no_op(Reason.ALREADY_TIMED_OUT, current, Effects(cancel_actions=cancel_actions(current, "LABELED")))
     if verdict.exempt is not None:
-        return _exempt(gate, event, facts, config, verdict.exempt)
+        return _exempt(context, event, facts, config, verdict.exempt)
     if current is not None:
         if current.status is ChallengeStatus.PENDING:
             return _still_pending(event, current)
         if current.status is ChallengeStatus.TIMED_OUT_CLOSED and event.action != "reopened":
             # Only a reopen makes a timed-out pull request new; anything else is late or about to meet its close.
             return _no_op(Reason.ALREADY_TIMED_OUT, current)
-    challenge = made(event, config, challenge_id=gate.new_id(), now=facts.now)
+    challenge = made(event, config, challenge_id=context.new_id(), now=facts.now)
     actions: tuple[NewAction, ...] = ()
     if not challenge.is_shadow:
-        actions = (gate_comment(gate, challenge),)
+        actions = (gate_comment(context, challenge),)
     else:  # nobody is told anything, so the clock of what would have happened starts here
         challenge = replace(challenge, deadline_at=facts.now + timedelta(seconds=challenge.window_s))
     audit = _audit(
-        gate, event, facts, config, "challenge.created", challenge.id, window_s=challenge.window_s, **recorded(verdict)
+        context,
+        event,
+        facts,
+        config,
+        "challenge.created",
+        challenge.id,
+        window_s=challenge.window_s,
+        **recorded(verdict),
     )
     effects = Effects(created=challenge, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.CHALLENGED, challenge_id=challenge.id, effects=effects)
 
 
 def _exempt(
-    gate: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: Rule
+    context: DecisionContext, event: PullRequestEvent, facts: GateFacts, config: RepoConfig, why: Rule
 ) -> Decision:
     current = facts.challenge
     actions: tuple[NewAction, ...] = ()
     if current is not None and current.status is ChallengeStatus.PENDING:
         after = transition(current, ChallengeEvent.EXEMPT, reason=why.code, now=facts.now)
         if not current.is_shadow:  # the gate comment may be out already: it must not go on asking
-            actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
+            actions = (gate_comment(context, after, comments.exempt(after, why), ActionReason.EXEMPT),)
         effects = Effects(
             changed=ChallengeChange(expected=current.status, challenge=after),
-            cancel_actions=CancelActions.of(current, "CHALLENGE_EXEMPT"),
+            cancel_actions=cancel_actions(current, "CHALLENGE_EXEMPT"),
             actions=actions,
-            audit=(_audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.code, was="PENDING"),),
+            audit=(_audit(context, event, facts, config, "challenge.exempted", after.id, why=why.code, was="PENDING"),),
         )
     else:
-        after = made(event, config, challenge_id=gate.new_id(), now=facts.now, exempt=why.code)
+        after = made(event, config, challenge_id=context.new_id(), now=facts.now, exempt=why.code)
         if config.comment_on_exempt and why.is_announced and not after.is_shadow:
-            actions = (gate_comment(gate, after, comments.exempt(after, why), ActionReason.EXEMPT),)
-        audit = _audit(gate, event, facts, config, "challenge.exempted", after.id, why=why.code)
+            actions = (gate_comment(context, after, comments.exempt(after, why), ActionReason.EXEMPT),)
+        audit = _audit(context, event, facts, config, "challenge.exempted", after.id, why=why.code)
         effects = Effects(created=after, cancel_actions=_replaced(current), actions=actions, audit=(audit,))
     return Decision(status=IngestStatus.ACCEPTED, reason=Reason.EXEMPT, challenge_id=after.id, effects=effects)
 
@@ -200,11 +210,11 @@ def _replaced(current: Challenge | None) -> CancelActions | None:
     """A timed-out challenge may still have its close queued: it must not hit what a new challenge decides."""
     if current is None or current.status is not ChallengeStatus.TIMED_OUT_CLOSED:
         return None
-    return CancelActions.of(current, "CHALLENGE_REPLACED")
+    return cancel_actions(current, "CHALLENGE_REPLACED")
 
 
 def _cancel(
-    gate: DecisionContext,
+    context: DecisionContext,
     event: PullRequestEvent,
     facts: GateFacts,
     config: RepoConfig,
@@ -216,7 +226,7 @@ def _cancel(
         return _ignored(Reason.NOTHING_PENDING)
     if event.at < current.event_at:
         return _ignored(Reason.STALE)
-    cancel = CancelActions.of(current, why)
+    cancel = cancel_actions(current, why)
     if current.status is ChallengeStatus.TIMED_OUT_CLOSED:  # terminal here, but nothing need be closed any more
         # Our own close, perhaps: its action stays, to find out and to say so (then a late pass reopens).
         effects = NOTHING if _is_by_an_app(event) else Effects(cancel_actions=cancel)
@@ -224,12 +234,12 @@ def _cancel(
     after = transition(current, ChallengeEvent.CANCEL, reason=why, now=facts.now)
     actions: tuple[NewAction, ...] = ()
     if why is CancelReason.DRAFTED and current.deadline_at is not None and not current.is_shadow:
-        actions = (gate_comment(gate, after, comments.canceled(why), ActionReason.CANCELED),)
+        actions = (gate_comment(context, after, comments.canceled(why), ActionReason.CANCELED),)
     effects = Effects(
         changed=ChallengeChange(expected=current.status, challenge=after),
         cancel_actions=cancel,
         actions=actions,
-        audit=(_audit(gate, event, facts, config, "challenge.canceled", after.id, why=why.value),),
+        audit=(_audit(context, event, facts, config, "challenge.canceled", after.id, why=why.value),),
     )
     return Decision(status=IngestStatus.ACCEPTED, reason=reason, challenge_id=after.id, effects=effects)
 
@@ -258,29 +268,42 @@ def _still_pending(event: PullRequestEvent, current: Challenge) -> Decision:
 
 
 def gate_comment(
-    gate: DecisionContext,
+    context: DecisionContext,
     challenge: Challenge,
     markdown: str | None = None,
     reason: ActionReason = ActionReason.VERIFICATION_REQUIRED,
 ) -> NewAction:
     """The action that creates or rewrites a challenge's one gate comment."""
+    return action_of(
+        context,
+        challenge,
+        UpsertComment(
+            marker=comments.gate_marker(challenge.id),
+            markdown=markdown if markdown is not None else comments.gate(challenge, context.gate_url(challenge.id)),
+            reason=reason,
+            comment_id=challenge.gate_comment_id,
+        ),
+    )
+
+
+def action_of(
+    context: DecisionContext, challenge: Challenge, payload: AnyPayload, *, delay_s: float = 0.0
+) -> NewAction:
+    """An action about a challenge's pull request."""
     return NewAction(
-        id=gate.new_id(),
-        action_type=ActionType.UPSERT_PR_COMMENT,
+        id=context.new_id(),
         installation_id=challenge.installation_id,
         repo_id=challenge.repo_id,
         repo_full_name=challenge.repo_full_name,
         pr_number=challenge.pr_number,
         challenge_id=challenge.id,
-        marker=comments.gate_marker(challenge.id),
-        markdown=markdown if markdown is not None else comments.gate(challenge, gate.gate_url(challenge.id)),
-        reason=reason,
-        comment_id=challenge.gate_comment_id,
+        payload=payload,
+        delay_s=delay_s,
     )
 
 
 def _audit(
-    gate: DecisionContext,
+    context: DecisionContext,
     event: PullRequestEvent,
     facts: GateFacts,
     config: RepoConfig,
@@ -291,7 +314,7 @@ def _audit(
     """What was done and what it was decided on, so that it can be explained (:mod:`centralbot.domain.trace`)."""
     sender, association = event.sender, event.author_association
     return AuditEvent(
-        id=gate.new_id(),
+        id=context.new_id(),
         at=facts.now,
         event=what,
         actor=SYSTEM if sender is None else f"github:{sender.id}",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from centralbot.domain.challenge import CancelReason
 from centralbot.domain.dedup import InstallationOutcome
 from centralbot.domain.events import AccountType, IngestStatus, InstallationEvent, RepositoryRef, RepositorySelection
 from centralbot.domain.machine import Table
@@ -90,13 +91,22 @@ class InstallationFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallationEffects:
-    """Rows to write. ``dropped`` names repositories (of any installation) whose challenges and actions are canceled."""
+    """Rows to write. ``dropped`` names repositories (of any installation) whose challenges and actions are canceled.
+
+    ``uninstalled``: so are all of this installation. ``resumed``: what it was paused for is over.
+    """
 
     outcome: InstallationOutcome
     installation: Installation | None = None
     repositories: tuple[InstallationRepository, ...] = ()
     uninstalled: bool = False
+    resumed: bool = False
     dropped: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def removal(self) -> CancelReason:
+        """Why what it drops is canceled."""
+        return CancelReason.UNINSTALLED if self.uninstalled else CancelReason.REPOSITORY_REMOVED
 
 
 def decide(event: InstallationEvent, facts: InstallationFacts) -> InstallationEffects:
@@ -113,8 +123,8 @@ def decide(event: InstallationEvent, facts: InstallationFacts) -> InstallationEf
             for row in facts.repositories.values()
             if row.active
         )
-        return _accepted(event, installation, gone, uninstalled=True)
-    return _accepted(event, installation, tuple(_repositories(event, facts)))
+        return _accepted(event, known, installation, gone, uninstalled=True)
+    return _accepted(event, known, installation, tuple(_repositories(event, facts)))
 
 
 def _installation(event: InstallationEvent, known: Installation | None) -> Installation:
@@ -183,6 +193,7 @@ def _set(
 
 def _accepted(
     event: InstallationEvent,
+    known: Installation | None,
     installation: Installation,
     rows: tuple[InstallationRepository, ...],
     *,
@@ -194,6 +205,7 @@ def _accepted(
         installation=installation,
         repositories=rows,
         uninstalled=uninstalled,
+        resumed=known is not None and known.status is not installation.status is S.ACTIVE,
         dropped=tuple((row.installation_id, row.repo_id) for row in rows if not row.active),
     )
 
@@ -204,3 +216,29 @@ def _outcome(
     return InstallationOutcome(
         status=status, installation_id=installation_id, updated_repositories=updated, reason=reason
     )
+
+
+def hands_out(status: InstallationStatus, paused_until: datetime | None, *, now: datetime) -> bool:
+    """Whether actions of an installation in this state are handed out: it is active, and not paused."""
+    return status is S.ACTIVE and (paused_until is None or paused_until <= now)
+
+
+def paused_until(known: datetime | None, pause_s: float, *, now: datetime) -> datetime:
+    """Until when an installation pauses once a worker asked for ``pause_s`` seconds: never shorter than before."""
+    until = now + timedelta(seconds=pause_s)
+    return until if known is None else max(known, until)
+
+
+def gated_since(
+    repository: InstallationRepository | None, installation: Installation | None, configured_at: datetime | None
+) -> datetime | None:
+    """Since when a repository is in an active installation with its configuration as it is now, never too early.
+
+    ``configured_at`` is when its own configuration became what it is, None where it has none. None where it is not in
+    an active installation, or where nobody knows since when.
+    """
+    if repository is None or not repository.active or repository.active_since is None or configured_at is None:
+        return None
+    if installation is None or installation.status is not S.ACTIVE:
+        return None
+    return max(repository.active_since, installation.changed_at, configured_at)

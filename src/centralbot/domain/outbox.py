@@ -1,44 +1,26 @@
-"""The outbox: everything about the states and transitions of an action lives in this file.
+"""The outbox: everything about the states and transitions of an action lives in this file, and runs in every store.
 
-An action is one thing that the bot shall do on GitHub. A *claim* hands it to one worker as a *lease*; a *result*
+An action is one thing that the bot shall do on GitHub: an envelope, which is all that this file looks at, and a payload
+(:mod:`centralbot.domain.actions`). A *claim* hands it to one worker as a *lease*; a *result*
 settles it, and counts only from the claim that holds the action. A lease that runs out gives the action back, and the
 lost claim counts toward the attempt limit. What is done stays done.
 
-Order: actions of one pull request are handed out one at a time, in the order of their ``seq``. A newer comment with
-the same marker replaces an unexecuted older one.
+Order: actions of one pull request are handed out one at a time, in the order of their ``seq``. A newer action with
+the same ``supersede_key`` replaces an unexecuted older one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
-from centralbot.domain.errors import ActionNotHeld
+from centralbot.domain.actions import ActionType, AnyPayload
+from centralbot.domain.errors import ActionNotHeld, IllegalTransition
 from centralbot.domain.machine import Table, step
-
-
-class ActionType(StrEnum):
-    UPSERT_PR_COMMENT = "UPSERT_PR_COMMENT"
-    CLOSE_PR_WITH_COMMENT = "CLOSE_PR_WITH_COMMENT"
-    REOPEN_PR_WITH_COMMENT = "REOPEN_PR_WITH_COMMENT"
-
-
-DEFAULT_ACTION_TYPES = (ActionType.UPSERT_PR_COMMENT, ActionType.CLOSE_PR_WITH_COMMENT)
-"""What a worker that names no types can execute."""
-
-
-class ActionReason(StrEnum):
-    """Why an action was queued: the payload's ``reason``."""
-
-    VERIFICATION_REQUIRED = "VERIFICATION_REQUIRED"
-    VERIFIED = "VERIFIED"
-    EXEMPT = "EXEMPT"
-    CANCELED = "CANCELED"
-    DEADLINE_EXTENDED = "DEADLINE_EXTENDED"
-    CHALLENGE_TIMED_OUT = "CHALLENGE_TIMED_OUT"
-    VERIFIED_LATE = "VERIFIED_LATE"
 
 
 class ActionStatus(StrEnum):
@@ -89,8 +71,14 @@ TRANSITIONS: Table[ActionStatus, ActionEvent] = {
 SETTLED: frozenset[ActionStatus] = frozenset({S.DONE, S.FAILED, S.CANCELED})
 """Nothing will happen to an action in one of these unless an operator asks for it."""
 
-ALREADY_CLOSED = "ALREADY_CLOSED"
-"""The ``failure_code`` of a close that succeeded because somebody else had closed or merged: the bot did nothing."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRules:
+    """How long a lease lasts, in seconds, and how many claims an action gets before it is dead."""
+
+    lease_s: float = 60.0
+    max_attempts: int = 12
+
 
 BACKOFF_BASE_S = 2.0
 BACKOFF_CAP_S = 900.0
@@ -107,20 +95,20 @@ def backoff_s(attempts: int, *, jitter: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAction:
-    """An action to queue. ``delay_s`` postpones its first claim; a newer action of one marker replaces an older one."""
+    """An action to queue. ``delay_s`` postpones its first claim."""
 
     id: UUID
-    action_type: ActionType
     installation_id: int
     repo_id: int
     repo_full_name: str
     pr_number: int
     challenge_id: UUID | None
-    marker: str
-    markdown: str
-    reason: ActionReason
-    comment_id: int | None = None
+    payload: AnyPayload
     delay_s: float = 0.0
+
+    @property
+    def action_type(self) -> ActionType:
+        return self.payload.action_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +127,11 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """A queued action with its place in the machine. ``attempts`` counts claims so far, released ones not.
+class Envelope:
+    """An action's place in the machine, whatever it does. ``attempts`` counts claims so far, released ones not.
 
-    ``cancel_reason``: it was overtaken while a worker held it, and is canceled when it comes back unfinished.
+    ``run_at``: when it may (next) be claimed, or when the lease on it runs out. ``cancel_reason``: its cancellation was
+    requested while a worker held it, so it is canceled when it comes back unfinished.
     """
 
     id: UUID
@@ -150,14 +139,9 @@ class Action:
     action_type: ActionType
     installation_id: int
     repo_id: int
-    repo_full_name: str
     pr_number: int
     challenge_id: UUID | None
-    marker: str
-    markdown: str
-    reason: ActionReason
-    comment_id: int | None
-    created_at: datetime
+    supersede_key: str | None
     run_at: datetime
     status: ActionStatus = S.PENDING
     attempts: int = 0
@@ -176,13 +160,48 @@ class Action:
         return (self.repo_id, self.pr_number)
 
 
-def is_ready(action: Action, *, now: datetime, max_attempts: int) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action(Envelope):
+    """An envelope with what is in it."""
+
+    repo_full_name: str
+    created_at: datetime
+    payload: AnyPayload
+
+
+A = TypeVar("A", bound=Envelope)
+
+
+def queued(new: NewAction, *, seq: int, now: datetime) -> Action:
+    """A new action in the queue."""
+    return Action(
+        id=new.id,
+        seq=seq,
+        action_type=new.action_type,
+        installation_id=new.installation_id,
+        repo_id=new.repo_id,
+        repo_full_name=new.repo_full_name,
+        pr_number=new.pr_number,
+        challenge_id=new.challenge_id,
+        supersede_key=new.payload.supersede_key,
+        payload=new.payload,
+        created_at=now,
+        run_at=now + timedelta(seconds=new.delay_s),
+    )
+
+
+def is_live(action: Envelope, *, now: datetime) -> bool:
+    """Whether a worker holds the action by a lease that has not run out."""
+    return action.status is S.CLAIMED and action.run_at > now
+
+
+def is_ready(action: Envelope, *, now: datetime, max_attempts: int) -> bool:
     """Whether the action itself may be claimed now: pending and due, or claimed with its lease out."""
     unsettled = action.status in (S.PENDING, S.CLAIMED) and action.cancel_reason is None
     return unsettled and action.run_at <= now and action.attempts < max_attempts
 
 
-def claim(action: Action, *, worker_id: str, token: UUID, lease_s: float, now: datetime) -> Action:
+def claim(action: A, *, worker_id: str, token: UUID, lease_s: float, now: datetime) -> A:
     """Lease the action to a worker until ``now + lease_s``; an expired lease is given back first."""
     status = action.status
     if status is S.CLAIMED:
@@ -197,8 +216,15 @@ def claim(action: Action, *, worker_id: str, token: UUID, lease_s: float, now: d
     )
 
 
-def expire(action: Action, *, max_attempts: int, now: datetime) -> Action:
-    """Give back a lease that ran out; at the attempt limit the action is dead, and an overtaken one is canceled."""
+def needs_rescue(action: Envelope, *, max_attempts: int, now: datetime) -> bool:
+    """Whether nobody will claim the action as it is: its lease ran out, or it waits with its attempts used up."""
+    if action.status is S.CLAIMED:
+        return not is_live(action, now=now)
+    return action.status is S.PENDING and action.attempts >= max_attempts
+
+
+def rescue(action: A, *, max_attempts: int, now: datetime) -> A:
+    """Give back a lease that ran out; at the attempt limit the action is dead, and a canceled one is canceled."""
     if action.cancel_reason is not None:
         return cancel(action, reason=action.cancel_reason, now=now)
     status = step("action", TRANSITIONS, action.status, E.EXPIRE)
@@ -210,19 +236,87 @@ def expire(action: Action, *, max_attempts: int, now: datetime) -> Action:
     return freed
 
 
-def fail(action: Action, *, code: str, message: str | None, now: datetime) -> Action:
+def exhaust(action: A, *, now: datetime) -> A:
+    """Bury what waits with its attempts used up: nobody would ever claim it, nor what is queued behind it."""
+    return fail(action, code=action.failure_code or "ATTEMPTS_USED_UP", message=action.failure_message, now=now)
+
+
+def fail(action: A, *, code: str, message: str | None, now: datetime) -> A:
     """Bury the action with its reason."""
     status = step("action", TRANSITIONS, action.status, E.FAIL)
     return replace(action, status=status, failure_code=code, failure_message=message, settled_at=now)
 
 
-def cancel(action: Action, *, reason: str, now: datetime) -> Action:
+def cancel(action: A, *, reason: str, now: datetime) -> A:
     """Cancel the action with a reason. Raises IllegalTransition for one that is done or canceled."""
     status = step("action", TRANSITIONS, action.status, E.CANCEL)
     return replace(_unanswered(action), status=status, failure_code=reason, settled_at=now)
 
 
-def operator_retry(action: Action, *, max_attempts: int, now: datetime) -> Action:
+def request_cancel(action: A, *, reason: str) -> A:
+    """Mark an action that a worker holds: what it does still counts, but it is not begun again."""
+    return replace(action, cancel_reason=action.cancel_reason or reason)
+
+
+def withdraw(action: A, *, reason: str, now: datetime) -> A:
+    """Cancel the action at once, or when it comes back from the worker that holds it."""
+    if is_live(action, now=now):
+        return request_cancel(action, reason=reason)
+    return cancel(action, reason=reason, now=now)
+
+
+def cancel_removed(action: A, *, reason: str, now: datetime) -> A:
+    """Cancel the action of a place that was left; one that a worker holds may end, and is orphaned if it comes back."""
+    return action if is_live(action, now=now) else cancel(action, reason=reason, now=now)
+
+
+def operator_cancel(action: A, *, now: datetime) -> A:
+    """Cancel by an operator's word. Raises IllegalTransition for one that a worker holds, or that is done."""
+    if is_live(action, now=now):
+        raise IllegalTransition(machine="action", state=action.status, event=E.CANCEL)
+    return cancel(action, reason="OPERATOR", now=now)
+
+
+SUPERSEDED = "SUPERSEDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelActions:
+    """Withdraw what a challenge has queued; only actions of ``action_type`` where one is named."""
+
+    challenge_id: UUID
+    repo_id: int
+    pr_number: int
+    reason: str
+    action_type: ActionType | None = None
+
+    def covers(self, action: Envelope) -> bool:
+        return action.challenge_id == self.challenge_id and self.action_type in (None, action.action_type)
+
+
+def withdrawn(
+    outstanding: Iterable[A], *, cancel: CancelActions | None, new: Sequence[NewAction], now: datetime
+) -> list[A]:
+    """Which of a pull request's outstanding actions a decision changes, and into what.
+
+    ``cancel`` withdraws what it covers; a ``new`` action supersedes those with its key.
+    """
+    keys = {(action.repo_id, action.pr_number, action.payload.supersede_key) for action in new}
+    changed = []
+    for action in outstanding:
+        if cancel is not None and cancel.covers(action):
+            reason = cancel.reason
+        elif action.supersede_key is not None and (*action.pr_key, action.supersede_key) in keys:
+            reason = SUPERSEDED
+        else:
+            continue
+        after = withdraw(action, reason=reason, now=now)
+        if after != action:
+            changed.append(after)
+    return changed
+
+
+def operator_retry(action: A, *, max_attempts: int, now: datetime) -> A:
     """Bring a dead action back with fresh attempts; results of its earlier life are no longer repeats.
 
     One attempt stays counted, as far as the limit allows: it may have written without being heard, so the next looks.
@@ -232,18 +326,20 @@ def operator_retry(action: Action, *, max_attempts: int, now: datetime) -> Actio
     return replace(_unanswered(action), status=status, attempts=attempts, run_at=now, settled_at=None)
 
 
-def _unanswered(action: Action) -> Action:
+def _unanswered(action: A) -> A:
     """Without a holder and without a past: a late result is no repeat of anything."""
-    nobody = replace(action, worker_id=None, claim_token=None, cancel_reason=None)
-    return replace(nobody, last_outcome=None, last_token=None, last_worker_id=None)
+    return replace(
+        action,
+        worker_id=None,
+        claim_token=None,
+        cancel_reason=None,
+        last_outcome=None,
+        last_token=None,
+        last_worker_id=None,
+    )
 
 
-def request_cancel(action: Action, *, reason: str) -> Action:
-    """Mark an action that a worker holds: what it does still counts, but it is not begun again."""
-    return replace(action, cancel_reason=action.cancel_reason or reason)
-
-
-def is_repeat(action: Action, settlement: Settlement) -> bool:
+def is_repeat(action: Envelope, settlement: Settlement) -> bool:
     """Whether this very result was already taken from this worker: then the answer is the same again."""
     return (
         action.claim_token is None
@@ -253,7 +349,7 @@ def is_repeat(action: Action, settlement: Settlement) -> bool:
     )
 
 
-def settle(action: Action, settlement: Settlement, *, max_attempts: int, jitter: float, now: datetime) -> Action:
+def settle(action: A, settlement: Settlement, *, max_attempts: int, jitter: float, now: datetime) -> A:
     """The action after a worker's result.
 
     Raises ActionNotHeld, and nothing has changed, unless the worker (and the claim, where it names one) holds it.
@@ -265,14 +361,11 @@ def settle(action: Action, settlement: Settlement, *, max_attempts: int, jitter:
     ):
         raise ActionNotHeld(f"action {action.id} is not held by this worker's claim")
     outcome = settlement.outcome
-    event = {
-        Outcome.SUCCEEDED: E.SUCCEED,
-        Outcome.FAILED: E.FAIL,
-        Outcome.RELEASED: E.RELEASE,
-        Outcome.RETRYABLE_FAILURE: E.FAIL if action.attempts >= max_attempts else E.RETRY_LATER,
-    }[outcome]
-    overtaken = action.cancel_reason is not None and outcome in (Outcome.RELEASED, Outcome.RETRYABLE_FAILURE)
-    if overtaken:
+    event = _EVENTS[outcome]
+    if event is E.RETRY_LATER and action.attempts >= max_attempts:
+        event = E.FAIL
+    canceled = action.cancel_reason is not None and outcome in _UNFINISHED
+    if canceled:
         event = E.CANCEL
     status = step("action", TRANSITIONS, action.status, event)
     delay = 0.0
@@ -289,8 +382,16 @@ def settle(action: Action, settlement: Settlement, *, max_attempts: int, jitter:
         last_outcome=outcome,
         last_token=action.claim_token,
         last_worker_id=settlement.worker_id,
-        failure_code=action.cancel_reason if overtaken else settlement.failure_code,
+        failure_code=action.cancel_reason if canceled else settlement.failure_code,
         failure_message=settlement.failure_message,
-        comment_id=settlement.comment_id or action.comment_id,
         settled_at=now if status in SETTLED else None,
     )
+
+
+_EVENTS = {
+    Outcome.SUCCEEDED: E.SUCCEED,
+    Outcome.FAILED: E.FAIL,
+    Outcome.RELEASED: E.RELEASE,
+    Outcome.RETRYABLE_FAILURE: E.RETRY_LATER,
+}
+_UNFINISHED = frozenset({Outcome.RELEASED, Outcome.RETRYABLE_FAILURE})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, Self
 from uuid import UUID
 
 from centralbot.domain.config import RepoConfig
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
-from centralbot.domain.installation import Installation, InstallationStatus
+from centralbot.domain.installation import Installation, InstallationRepository, InstallationStatus, gated_since
 from centralbot.domain.outbox import Action, ActionStatus
 
 
@@ -32,6 +32,31 @@ class RepositoryRecord:
     connected: bool
     config: RepoConfig | None
     gated_since: datetime | None = None
+
+    @classmethod
+    def of(
+        cls,
+        repo_id: int,
+        *,
+        repository: InstallationRepository | None,
+        installation: Installation | None,
+        config: RepoConfig | None,
+        configured_at: datetime | None,
+    ) -> Self:
+        """What is known, from what a store has. ``repository``: where it is active, else where it was last."""
+        active = installation is not None and installation.status is InstallationStatus.ACTIVE
+        account_type = None if installation is None else installation.account_type
+        return cls(
+            repo_id=repo_id,
+            full_name=None if repository is None else repository.full_name,
+            installation_id=None if installation is None else installation.id,
+            installation_status=None if installation is None else installation.status,
+            account_login=None if installation is None else installation.account_login,
+            account_type=None if account_type is None else account_type.value,
+            connected=active and repository is not None and repository.active,
+            config=config,
+            gated_since=gated_since(repository, installation, configured_at),
+        )
 
 
 class Repositories(Protocol):
@@ -98,7 +123,7 @@ class Actions(Protocol):
         """Newest first."""
         ...
 
-    async def retry(self, action_id: UUID, *, gate: DecisionContext, actor: str) -> Action:
+    async def retry(self, action_id: UUID, *, context: DecisionContext, actor: str) -> Action:
         """Bring a dead action back with fresh attempts (:func:`~centralbot.domain.outbox.operator_retry`).
 
         Where its challenge was canceled for want of just this comment (NOTICE_FAILED) and nothing newer counts for
@@ -107,7 +132,7 @@ class Actions(Protocol):
         """
         ...
 
-    async def cancel(self, action_id: UUID, *, gate: DecisionContext, actor: str) -> Action:
+    async def cancel(self, action_id: UUID, *, context: DecisionContext, actor: str) -> Action:
         """Cancel one that is not done. Raises NotFound, IllegalTransition."""
         ...
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.effects import AuditEvent, Effects
+from centralbot.domain.reports import ShadowReport
 from centralbot.domain.verdicts import ChallengeFacts
 
 DecideChallenge = Callable[[ChallengeFacts], Effects]
@@ -115,21 +116,6 @@ class Upkeep(Protocol):
 
 MAX_REPORT_DAYS = 7
 """A close is known to be of a merge by its delivery, and deliveries are kept for 8 days."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowReport:
-    """What shadow mode would have done since ``since``.
-
-    ``challenged`` pull requests would have been asked; ``passed`` were let through, asked or not.
-    ``would_close_merged`` of ``would_close`` were merged all the same: those closes would have been wrong.
-    """
-
-    since: datetime
-    challenged: int
-    would_close: int
-    would_close_merged: int
-    passed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from centralbot.domain.actions import DEFAULT_ACTION_TYPES, ActionType, AnyPayload
 from centralbot.domain.dedup import SignatureUse
-from centralbot.domain.outbox import DEFAULT_ACTION_TYPES, Action, ActionStatus, ActionType, Settlement
+from centralbot.domain.outbox import Action, ActionStatus, Settlement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +25,6 @@ class ClaimRequest:
     limit: int = 25
     action_types: tuple[ActionType, ...] = DEFAULT_ACTION_TYPES
     max_per_installation: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRules:
-    """How long a lease lasts, in seconds, and how many claims an action gets before it is dead."""
-
-    lease_s: float = 60.0
-    max_attempts: int = 12
 
 
 class Outbox(Protocol):
@@ -67,20 +60,20 @@ class ClaimedAction:
     """An action as a worker holds it. ``attempts`` counts earlier claims: 0 the first time."""
 
     id: UUID
-    action_type: ActionType
     installation_id: int
     repo_id: int
     repo_full_name: str
     pr_number: int
     challenge_id: UUID | None
-    marker: str
-    markdown: str
-    reason: str
-    comment_id: int | None
+    payload: AnyPayload
     attempts: int
     created_at: datetime
     claim_token: UUID | None
     lease_expires_at: datetime | None
+
+    @property
+    def action_type(self) -> ActionType:
+        return self.payload.action_type
 
 
 UNKNOWN_ACTION_TYPE = "UNKNOWN_ACTION_TYPE"

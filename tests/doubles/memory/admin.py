@@ -10,16 +10,16 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from tests.doubles.memory.state import State, audit, bury_notice, rechallenge
+from tests.doubles.memory.state import State, audit, put
 
-from centralbot.domain import outbox, verdicts
-from centralbot.domain.challenge import CancelReason, ChallengeStatus, is_due
+from centralbot.domain.challenge import is_due
 from centralbot.domain.config import RepoConfig, change, to_document
-from centralbot.domain.errors import IllegalTransition, ValidationError
+from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
-from centralbot.domain.gating import DecisionContext, gate_comment
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import UNSAID, Installation, InstallationRepository, InstallationStatus
-from centralbot.domain.outbox import Action, ActionStatus, ActionType
+from centralbot.domain.outbox import Action, ActionStatus
+from centralbot.domain.results import on_operator_cancel, on_operator_retry
 from centralbot.ports.admin import Backlog, RepositoryRecord, ServiceKey, StoredKey, WhitelistEntry
 
 
@@ -103,21 +103,12 @@ class MemoryRepositories:
             return None
         row = max(rows, key=lambda row: (row.active, row.changed_at), default=None)
         installation = None if row is None else state.installations.get(row.installation_id)
-        return RepositoryRecord(
-            repo_id=repo_id,
-            full_name=None if row is None else row.full_name,
-            installation_id=None if row is None else row.installation_id,
-            installation_status=None if installation is None else installation.status,
-            account_login=None if installation is None else installation.account_login,
-            account_type=None
-            if installation is None or installation.account_type is None
-            else installation.account_type.value,
-            connected=row is not None
-            and row.active
-            and installation is not None
-            and installation.status is InstallationStatus.ACTIVE,
+        return RepositoryRecord.of(
+            repo_id,
+            repository=row,
+            installation=installation,
             config=config,
-            gated_since=_gated_since(row, installation, state.configured_at.get(repo_id)),
+            configured_at=state.configured_at.get(repo_id),
         )
 
     async def list(self) -> Sequence[RepositoryRecord]:
@@ -157,16 +148,6 @@ class MemoryRepositories:
 
     async def installations(self) -> Sequence[Installation]:
         return sorted(self._state.installations.values(), key=lambda installation: installation.id)
-
-
-def _gated_since(
-    row: InstallationRepository | None, installation: Installation | None, configured_at: datetime | None
-) -> datetime | None:
-    if row is None or not row.active or row.active_since is None or configured_at is None:
-        return None
-    if installation is None or installation.status is not InstallationStatus.ACTIVE:
-        return None
-    return max(row.active_since, installation.changed_at, configured_at)
 
 
 class MemoryWhitelist:
@@ -221,36 +202,22 @@ class MemoryActions:
         ]
         return sorted(found, key=lambda action: action.id, reverse=True)[:limit]
 
-    async def retry(self, action_id: UUID, *, gate: DecisionContext, actor: str) -> Action:
+    async def retry(self, action_id: UUID, *, context: DecisionContext, actor: str) -> Action:
         state = self._state
         action = state.action(action_id)
-        retried = outbox.operator_retry(action, max_attempts=state.rules.max_attempts, now=state.now())
-        challenge = None if retried.challenge_id is None else state.challenges.get(retried.challenge_id)
-        if (
-            challenge is not None
-            and retried.action_type is ActionType.UPSERT_PR_COMMENT
-            and challenge.status is ChallengeStatus.CANCELED
-            and challenge.reason == CancelReason.NOTICE_FAILED
-            and state.current(challenge.repo_id, challenge.pr_number) == challenge
-        ):
-            again = verdicts.renewed(gate, challenge, now=state.now())
-            state.put_challenge(again)
-            audit(state, "challenge.created", actor=actor, challenge=again, renews=str(challenge.id))
-            retried = rechallenge(retried, again, gate_comment(gate, again))
-        elif challenge is not None:
-            verdicts.check_retry(action, state.facts(challenge))
-        retried = replace(retried, seq=state.next_seq())
-        state.put_action(retried)
-        audit(state, "action.retried", actor=actor, action=retried, action_id=str(action_id))
-        return retried
+        challenge = state.about(action)
+        decision = on_operator_retry(
+            context,
+            action,
+            None if challenge is None else state.facts(challenge),
+            counts=challenge is not None and state.current(*action.pr_key) == challenge,
+            rules=state.rules,
+            actor=actor,
+            now=state.now(),
+        )
+        return put(state, replace(decision, action=replace(decision.action, seq=state.next_seq())))
 
-    async def cancel(self, action_id: UUID, *, gate: DecisionContext, actor: str) -> Action:
+    async def cancel(self, action_id: UUID, *, context: DecisionContext, actor: str) -> Action:
         state = self._state
         action = state.action(action_id)
-        if state.is_live(action):
-            raise IllegalTransition(machine="action", state=action.status, event="cancel")
-        canceled = outbox.cancel(action, reason="OPERATOR", now=state.now())
-        state.put_action(canceled)
-        audit(state, "action.canceled", actor=actor, action=canceled, action_id=str(action_id))
-        bury_notice(state, canceled)
-        return canceled
+        return put(state, on_operator_cancel(context, action, state.about(action), actor=actor, now=state.now()))

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from tests.doubles.memory.state import State, TakenDelivery, apply, audit, cancel_for_removed_repositories
+from tests.doubles.memory.state import State, TakenDelivery, apply, audit
 
-from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
+from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.dedup import (
     DUPLICATE_INSTALLATION,
     InstallationOutcome,
@@ -19,10 +19,12 @@ from centralbot.domain.dedup import (
 )
 from centralbot.domain.effects import AuditEvent
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
-from centralbot.domain.gating import GateFacts, Reason
+from centralbot.domain.gating import CLOSING, GateFacts, Reason
 from centralbot.domain.installation import InstallationEffects, InstallationFacts, InstallationStatus
-from centralbot.domain.verdicts import ChallengeFacts
-from centralbot.ports.challenges import MAX_NOTES, MAX_REPORT_DAYS, DecideChallenge, Proof, ShadowReport, StoredProof
+from centralbot.domain.outbox import Action, cancel_removed
+from centralbot.domain.reports import ShadowGroup, ShadowReport, shadow_report
+from centralbot.domain.verdicts import ChallengeFacts, on_gone
+from centralbot.ports.challenges import MAX_NOTES, MAX_REPORT_DAYS, DecideChallenge, Proof, StoredProof
 from centralbot.ports.deliveries import DecideInstallation, DecidePullRequest
 
 
@@ -48,7 +50,7 @@ class MemoryDeliveries:
             event_at=event.at,
             reason=decision.reason,
             challenge_id=decision.challenge_id,
-            closed=(event.repository.id, event.number) if event.action == "closed" else None,
+            closed=(event.repository.id, event.number) if event.action in CLOSING else None,
         )
         return PullRequestOutcome(
             status=decision.status,
@@ -109,15 +111,21 @@ class MemoryDeliveries:
             state.installations[after.id] = after
         for row in effects.repositories:
             state.repositories[row.installation_id, row.repo_id] = row
-        if effects.uninstalled:
-            cancel_for_removed_repositories(
-                state, lambda it: it.installation_id == event.installation_id, CancelReason.UNINSTALLED
-            )
-        dropped = frozenset(effects.dropped)
-        cancel_for_removed_repositories(
-            state, lambda it: (it.installation_id, it.repo_id) in dropped, CancelReason.REPOSITORY_REMOVED
-        )
+        self._cancel_removed(effects)
         state.wake()
+
+    def _cancel_removed(self, effects: InstallationEffects) -> None:
+        """Cancel the pending challenges and withdraw the queued actions of what left."""
+        state, gone = self._state, frozenset(effects.dropped)
+        all_of = effects.installation.id if effects.installation is not None and effects.uninstalled else None
+
+        def left(it: Challenge | Action) -> bool:
+            return it.installation_id == all_of or (it.installation_id, it.repo_id) in gone
+
+        for challenge in [it for it in state.challenges.values() if it.status is ChallengeStatus.PENDING and left(it)]:
+            apply(state, on_gone(state.context, challenge, now=state.now(), why=effects.removal))
+        for action in filter(left, state.outstanding()):
+            state.put_action(cancel_removed(action, reason=effects.removal, now=state.now()))
 
 
 class MemoryChallenges:
@@ -169,9 +177,6 @@ class MemoryChallenges:
         return sorted(events, key=lambda event: event.id)
 
 
-PASSED = (ChallengeStatus.VERIFIED, ChallengeStatus.EXEMPT)
-
-
 class MemoryReports:
     """See :class:`~centralbot.ports.challenges.Reports`."""
 
@@ -185,18 +190,18 @@ class MemoryReports:
     async def shadow(self, repo_id: int, *, days: int = 7) -> ShadowReport:
         state = self._state
         since = state.now() - timedelta(days=min(days, MAX_REPORT_DAYS))
-        shadows = [
-            it for it in state.challenges.values() if it.repo_id == repo_id and it.is_shadow and it.created_at >= since
-        ]
         merged = {taken.closed for taken in state.deliveries.values() if taken.reason == Reason.MERGED}
-        closes = [it for it in shadows if it.status is ChallengeStatus.TIMED_OUT_CLOSED]
-        return ShadowReport(
-            since=since,
-            challenged=sum(it.deadline_at is not None for it in shadows),
-            would_close=len(closes),
-            would_close_merged=sum((it.repo_id, it.pr_number) in merged for it in closes),
-            passed=sum(it.status in PASSED for it in shadows),
+        groups = (
+            ShadowGroup(
+                status=it.status,
+                asked=it.deadline_at is not None,
+                merged=(it.repo_id, it.pr_number) in merged,
+                count=1,
+            )
+            for it in state.challenges.values()
+            if it.repo_id == repo_id and it.is_shadow and it.created_at >= since
         )
+        return shadow_report(since, groups)
 
     async def outcomes(self, repo_id: int, *, days: int = 7) -> Mapping[ChallengeStatus, int]:
         since = self._state.now() - timedelta(days=min(days, MAX_REPORT_DAYS))

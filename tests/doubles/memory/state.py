@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from centralbot.domain import outbox
-from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, transition
-from centralbot.domain.config import Mode, RepoConfig, from_document
+from centralbot.domain.actions import ActionType
+from centralbot.domain.challenge import Challenge, counting
+from centralbot.domain.config import RepoConfig, from_document
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import SYSTEM, AuditEvent, Effects
 from centralbot.domain.errors import NotFound, Unavailable
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import Installation, InstallationRepository
-from centralbot.domain.outbox import ALREADY_CLOSED, SETTLED, Action, ActionStatus, ActionType, NewAction, Outcome
-from centralbot.domain.verdicts import ChallengeFacts, CloseState, on_notice_failed
+from centralbot.domain.outbox import SETTLED, Action, ActionStatus, OutboxRules, withdrawn
+from centralbot.domain.outbox import queued as queued_action
+from centralbot.domain.results import ActionDecision
+from centralbot.domain.verdicts import ChallengeFacts, CloseState, facts_of
 from centralbot.ports.admin import ServiceKey, WhitelistEntry
 from centralbot.ports.challenges import StoredProof
 from centralbot.ports.clock import Clock, Ids
 from centralbot.ports.deliveries import SignatureReplayed
-from centralbot.ports.outbox import OutboxRules
 from centralbot.ports.sessions import Session
 
 PrKey = tuple[int, int]
@@ -48,7 +49,7 @@ class State:
     clock: Clock
     ids: Ids
     rules: OutboxRules
-    gate: DecisionContext
+    context: DecisionContext
     signatures: set[SignatureUse] = field(default_factory=set)
     deliveries: dict[tuple[str, str], TakenDelivery] = field(default_factory=dict)
     installations: dict[int, Installation] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class State:
     proofs: dict[tuple[UUID, str], StoredProof] = field(default_factory=dict)
     actions: dict[UUID, Action] = field(default_factory=dict)
     open_actions: dict[UUID, None] = field(default_factory=dict)
-    pruned_closes: dict[UUID, CloseState] = field(default_factory=dict)
+    kept_closes: dict[UUID, CloseState] = field(default_factory=dict)
     last_seq: int = 0
     audit: list[AuditEvent] = field(default_factory=list)
     keys: dict[str, ServiceKey] = field(default_factory=dict)
@@ -122,33 +123,28 @@ class State:
         return [self.challenges[i] for i in self.challenges_of_pr.get((repo_id, pr_number), [])]
 
     def current(self, repo_id: int, pr_number: int) -> Challenge | None:
-        """The pull request's active challenge (there is at most one), else its newest."""
-        known = self.of_pr(repo_id, pr_number)
-        return next((c for c in known if c.is_active), known[-1] if known else None)
-
-    def is_live(self, action: Action) -> bool:
-        """Whether a worker holds the action by a lease that has not run out."""
-        return action.status is ActionStatus.CLAIMED and action.run_at > self.now()
+        """The pull request's challenge that counts."""
+        return counting(self.of_pr(repo_id, pr_number))
 
     def outstanding(self) -> list[Action]:
         """Unsettled actions, in order."""
         return sorted((self.actions[i] for i in self.open_actions), key=lambda action: action.seq)
 
-    def queued(self) -> Iterator[Action]:
-        """Unsettled actions that no live lease holds: those that can be canceled unseen."""
-        return (action for action in self.outstanding() if not self.is_live(action))
-
     def facts(self, challenge: Challenge) -> ChallengeFacts:
-        others = self.of_pr(challenge.repo_id, challenge.pr_number)
-        rows = (row for row in self.repositories.values() if row.repo_id == challenge.repo_id and row.active)
-        here = next((row.installation_id for row in rows), challenge.installation_id)
-        return ChallengeFacts(
+        here = next(
+            (row for row in self.repositories.values() if row.repo_id == challenge.repo_id and row.active), None
+        )
+        config = self.config(challenge.repo_id)
+        return facts_of(
+            challenge,
             now=self.now(),
-            challenge=replace(challenge, installation_id=here),
+            of_pull_request=self.of_pr(challenge.repo_id, challenge.pr_number),
             whitelisted=(challenge.repo_id, challenge.author_id) in self.whitelist,
-            switched_off=self.is_off(challenge.repo_id),
-            superseded=any(other.is_active and other.id != challenge.id for other in others),
-            close=self.close_state(challenge.id),
+            mode=None if config is None else config.mode,
+            close=self.newest_close(challenge.id),
+            kept=self.kept_closes.get(challenge.id),
+            installation_id=None if here is None else here.installation_id,
+            repo_full_name=None if here is None else here.full_name,
         )
 
     def config(self, repo_id: int) -> RepoConfig | None:
@@ -156,133 +152,48 @@ class State:
         document = self.config_documents.get(repo_id)
         return None if document is None else from_document(json.loads(document))
 
-    def is_off(self, repo_id: int) -> bool:
-        """Whether somebody has switched the repository off."""
-        config = self.config(repo_id)
-        return config is not None and config.mode is Mode.OFF
+    def about(self, action: Action) -> Challenge | None:
+        """The challenge that an action is about."""
+        return None if action.challenge_id is None else self.challenges.get(action.challenge_id)
 
-    def close_state(self, challenge_id: UUID) -> CloseState:
-        """How far its close has come; once that action is pruned, what is kept of it."""
-        closes = [
+    def newest_close(self, challenge_id: UUID) -> Action | None:
+        """The newest close of a challenge that is not pruned yet."""
+        closes = (
             action
             for action in self.actions.values()
             if action.challenge_id == challenge_id and action.action_type is ActionType.CLOSE_PR_WITH_COMMENT
-        ]
-        close = max(closes, key=lambda action: action.seq, default=None)
-        if close is None:
-            return self.pruned_closes.get(challenge_id, CloseState.NONE)
-        if close.status is ActionStatus.CANCELED:
-            return CloseState.NONE
-        if close.status is ActionStatus.FAILED:  # refused, or given up without an answer
-            return CloseState.NONE if close.last_outcome is Outcome.FAILED else CloseState.UNKNOWN
-        if close.status is ActionStatus.DONE:
-            return CloseState.NOT_BY_US if close.failure_code == ALREADY_CLOSED else CloseState.CLOSED
-        if self.is_live(close):
-            return CloseState.IN_FLIGHT
-        return CloseState.UNKNOWN if close.attempts else CloseState.QUEUED
+        )
+        return max(closes, key=lambda action: action.seq, default=None)
 
 
-SUPERSEDED = "SUPERSEDED"
+def apply(state: State, effects: Effects, *, besides: UUID | None = None) -> None:
+    """Write ``effects``; ``besides`` is an action that is being decided upon by itself.
 
-
-def apply(state: State, effects: Effects) -> None:
-    """Write ``effects``. Raises Unavailable, and nothing has changed, where a guard does not hold."""
+    Raises Unavailable, and nothing has changed, where a guard does not hold.
+    """
     change = effects.changed
     if change is not None and state.challenge(change.challenge.id).status is not change.expected:
         raise Unavailable("the challenge changed meanwhile; try again")
-    if effects.cancel_actions is not None:
-        of = effects.cancel_actions
-        cancel(state, lambda action: action.challenge_id == of.challenge_id, reason=of.reason)
+    queued = [action for action in state.outstanding() if action.id != besides]
+    for action in withdrawn(queued, cancel=effects.cancel_actions, new=effects.actions, now=state.now()):
+        state.put_action(action)
     if change is not None:
         state.put_challenge(change.challenge)
     if effects.created is not None:
         state.put_challenge(effects.created)
     for new in effects.actions:
-        enqueue(state, new)
+        state.put_action(queued_action(new, seq=state.next_seq(), now=state.now()))
     state.audit.extend(effects.audit)
 
 
-def cancel_queued(state: State, which: Callable[[Action], bool], *, reason: str, limit: int | None = None) -> int:
-    """Cancel what ``which`` picks among the actions that no live lease holds; returns how many."""
-    picked = [action for action in state.queued() if which(action)][:limit]
-    for action in picked:
-        state.put_action(outbox.cancel(action, reason=reason, now=state.now()))
-    return len(picked)
-
-
-def cancel(state: State, which: Callable[[Action], bool], *, reason: str) -> None:
-    """Cancel what ``which`` picks: at once, or when it comes back from the worker that holds it."""
-    cancel_queued(state, which, reason=reason)
-    for action in state.outstanding():
-        if which(action):
-            state.put_action(outbox.request_cancel(action, reason=reason))
-
-
-def enqueue(state: State, new: NewAction) -> Action:
-    """Queue an action behind the others; it replaces unexecuted older ones with its marker on its pull request."""
-    pr_key = (new.repo_id, new.pr_number)
-    cancel(state, lambda old: old.pr_key == pr_key and old.marker == new.marker, reason=SUPERSEDED)
-    action = Action(
-        id=new.id,
-        seq=state.next_seq(),
-        action_type=new.action_type,
-        installation_id=new.installation_id,
-        repo_id=new.repo_id,
-        repo_full_name=new.repo_full_name,
-        pr_number=new.pr_number,
-        challenge_id=new.challenge_id,
-        marker=new.marker,
-        markdown=new.markdown,
-        reason=new.reason,
-        comment_id=new.comment_id,
-        created_at=state.now(),
-        run_at=state.now() + timedelta(seconds=new.delay_s),
-    )
-    state.put_action(action)
-    return action
-
-
-def cancel_for_removed_repositories(
-    state: State, which: Callable[[Challenge | Action], bool], why: CancelReason
-) -> None:
-    """Cancel the pending challenges and the queued actions of what left: an installation, or a repository in it."""
-    for challenge in [c for c in state.challenges.values() if c.status is ChallengeStatus.PENDING and which(c)]:
-        _cancel_challenge(state, challenge, why)
-    cancel_queued(state, which, reason=why)
-
-
-def cancel_unnoticed(state: State, comment: Action, why: CancelReason) -> None:
-    """A comment that goes astray takes the challenge with it that nobody was told of."""
-    challenge = None if comment.challenge_id is None else state.challenges.get(comment.challenge_id)
-    if challenge is not None and challenge.status is ChallengeStatus.PENDING and challenge.deadline_at is None:
-        _cancel_challenge(state, challenge, why)
-
-
-def _cancel_challenge(state: State, challenge: Challenge, why: CancelReason) -> None:
-    after = transition(challenge, ChallengeEvent.CANCEL, reason=why, now=state.now())
-    state.put_challenge(after)
-    audit(state, "challenge.canceled", challenge=after, why=why.value, was=challenge.status.value)
-
-
-def bury_notice(state: State, dead: Action) -> None:
-    """A gate comment that can never be posted cancels the challenge that nobody was told of (invariant 1)."""
-    if dead.action_type is ActionType.UPSERT_PR_COMMENT and dead.challenge_id is not None:
-        challenge = state.challenges.get(dead.challenge_id)
-        if challenge is not None:
-            apply(state, on_notice_failed(state.gate, state.facts(challenge)))
-
-
-def rechallenge(action: Action, challenge: Challenge, comment: NewAction) -> Action:
-    """The action, now carrying another challenge's comment, of which nothing was said yet."""
-    return replace(
-        action,
-        attempts=0,
-        challenge_id=challenge.id,
-        marker=comment.marker,
-        markdown=comment.markdown,
-        reason=comment.reason,
-        comment_id=comment.comment_id,
-    )
+def put(state: State, decision: ActionDecision[Action], *, comment_id: int | None = None) -> Action:
+    """Write what was decided of an action; ``comment_id`` where its comment became known. Returns the action."""
+    after = replace(decision.action, payload=decision.action.payload.with_comment(comment_id))
+    apply(state, decision.effects, besides=after.id)
+    state.put_action(after)
+    if decision.paused_until is not None:
+        state.paused_until[after.installation_id] = decision.paused_until
+    return after
 
 
 def audit(
@@ -291,24 +202,21 @@ def audit(
     *,
     actor: str = SYSTEM,
     challenge: Challenge | None = None,
-    action: Action | None = None,
     repo_id: int | None = None,
     facts: Mapping[str, str | int | bool | None] | None = None,
     **detail: str | int | bool | None,
 ) -> None:
-    """Record what somebody did, to a challenge, an action or a repository."""
-    of = challenge or action
-    challenge_id = challenge.id if challenge is not None else action.challenge_id if action is not None else None
+    """Record what somebody did, to a challenge or a repository."""
     state.audit.append(
         AuditEvent(
             id=state.ids.new_id(),
             at=state.now(),
             event=event,
             actor=actor,
-            installation_id=None if of is None else of.installation_id,
-            repo_id=repo_id if of is None else of.repo_id,
-            pr_number=None if of is None else of.pr_number,
-            challenge_id=challenge_id,
+            installation_id=None if challenge is None else challenge.installation_id,
+            repo_id=repo_id if challenge is None else challenge.repo_id,
+            pr_number=None if challenge is None else challenge.pr_number,
+            challenge_id=None if challenge is None else challenge.id,
             detail={**(facts or {}), **detail},
         )
     )

@@ -15,11 +15,12 @@ from tests.doubles.memory.people import MemorySessions, MemorySingleUse
 from tests.doubles.memory.state import State
 
 from centralbot.domain.gating import DecisionContext
+from centralbot.domain.outbox import OutboxRules
 from centralbot.ports.admin import Actions, Health, Repositories, ServiceKeys, Whitelist
 from centralbot.ports.challenges import Challenges, Reports, Upkeep
 from centralbot.ports.clock import Clock, Ids
 from centralbot.ports.deliveries import Deliveries
-from centralbot.ports.outbox import Outbox, OutboxRules
+from centralbot.ports.outbox import Outbox
 from centralbot.ports.sessions import Sessions, SingleUse
 
 
@@ -39,8 +40,8 @@ class MemoryStore:
     single_use: SingleUse
     reports: Reports
 
-    def __init__(self, clock: Clock, ids: Ids, rules: OutboxRules, gate: DecisionContext) -> None:
-        state = State(clock=clock, ids=ids, rules=rules, gate=gate)
+    def __init__(self, clock: Clock, ids: Ids, rules: OutboxRules, context: DecisionContext) -> None:
+        state = State(clock=clock, ids=ids, rules=rules, context=context)
         self.deliveries = MemoryDeliveries(state)
         self.outbox = MemoryOutbox(state)
         self.challenges = MemoryChallenges(state)

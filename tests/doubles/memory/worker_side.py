@@ -19,12 +19,12 @@ from centralbot.ports.outbox import ClaimedAction, ClaimRequest, Outbox
 class MemoryEventSink:
     """See :class:`~centralbot.ports.backend.EventSink`."""
 
-    def __init__(self, deliveries: Deliveries, gate: DecisionContext) -> None:
+    def __init__(self, deliveries: Deliveries, context: DecisionContext) -> None:
         self._deliveries = deliveries
-        self._gate = gate
+        self._context = context
 
     async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
-        return await self._deliveries.take_pull_request(event, lambda facts: gating.decide(self._gate, event, facts))
+        return await self._deliveries.take_pull_request(event, lambda facts: gating.decide(self._context, event, facts))
 
     async def installation(self, event: InstallationEvent) -> InstallationOutcome:
         return await self._deliveries.take_installation(event, lambda facts: installation.decide(event, facts))
@@ -57,16 +57,12 @@ class MemoryActionSource:
 def _as_claimed(action: Action) -> ClaimedAction:
     return ClaimedAction(
         id=action.id,
-        action_type=action.action_type,
         installation_id=action.installation_id,
         repo_id=action.repo_id,
         repo_full_name=action.repo_full_name,
         pr_number=action.pr_number,
         challenge_id=action.challenge_id,
-        marker=action.marker,
-        markdown=action.markdown,
-        reason=action.reason,
-        comment_id=action.comment_id,
+        payload=action.payload,
         attempts=action.attempts - 1,
         created_at=action.created_at,
         claim_token=action.claim_token,

@@ -79,7 +79,7 @@ async def not_started(stage: Stage) -> Page:
 
     async def known() -> str | None:
         found = await stage.world.backend.store.challenges.search(repo_id=installed.repo_id)
-        return stage.world.backend.gate.gate_url(found[0].id) if found else None
+        return stage.world.backend.context.gate_url(found[0].id) if found else None
 
     return await stage.page(await stage.world.fleet.until("the challenge", known))
 
@@ -172,7 +172,7 @@ async def exempt_by_reopening(stage: Stage) -> Page:
     installed, number, _ = await stage.closed()
     await stage.world.github.act("reopen", repository=installed.repository, number=number, by=OWNER)
     challenge = await stage.world.becomes(installed.repo_id, number, ChallengeStatus.EXEMPT)
-    return await stage.page(stage.world.backend.gate.gate_url(challenge.id))
+    return await stage.page(stage.world.backend.context.gate_url(challenge.id))
 
 
 async def canceled(stage: Stage, act: str) -> Page:

@@ -130,7 +130,7 @@ async def test_names_are_shown_as_they_are(stage: Stage) -> None:
     number = await stage.world.open(installed.repository, f"{MARKUP}{TURNED}", title=MARKUP)
     await stage.world.shows(installed.repository, number, "open: asked")
     challenge = await stage.world.challenge(installed.repo_id, number)
-    link = stage.world.backend.gate.gate_url(challenge.id)
+    link = stage.world.backend.context.gate_url(challenge.id)
     odd = Actor(id=challenge.author_id, login=challenge.author_login)
     await stage.world.backend.store.whitelist.add(installed.repo_id, odd, actor="test")
     await inert(await stage.page(link), MARKUP, SHOWN)

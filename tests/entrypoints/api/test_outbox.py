@@ -311,7 +311,7 @@ async def test_a_comment_that_cannot_be_posted_closes_nothing(api: Api) -> None:
     await api.advance(100_000)
     await api.backend.sweep.once()
     assert await api.bot.claimed() == []
-    await api.backend.store.actions.retry(UUID(comment["id"]), gate=api.backend.gate, actor="test")
+    await api.backend.store.actions.retry(UUID(comment["id"]), context=api.backend.context, actor="test")
     (again,) = await api.bot.claimed()
     assert again["attempts"] == 0
     assert (await api.challenge(again["challenge_id"])).status is ChallengeStatus.PENDING

@@ -131,7 +131,7 @@ async def test_refusals(world: GateWorld, who: str, token_of: str, status: int, 
     challenge = await world.asked("github-login")
     if token_of == "canceled":
         await world.under.store.challenges.decide(
-            challenge.id, lambda facts: verdicts.on_canceled(world.under.gate, facts, actor="github:1")
+            challenge.id, lambda facts: verdicts.on_canceled(world.under.context, facts, actor="github:1")
         )
     headers = {
         "nobody": {},

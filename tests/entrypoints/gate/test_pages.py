@@ -36,7 +36,7 @@ def title(html: str) -> str:
 
 async def overruled(world: GateWorld, challenge: Challenge, verdict: Any) -> None:
     await world.under.store.challenges.decide(
-        challenge.id, lambda facts: verdict(world.under.gate, facts, actor="github:1")
+        challenge.id, lambda facts: verdict(world.under.context, facts, actor="github:1")
     )
 
 

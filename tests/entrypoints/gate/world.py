@@ -38,7 +38,7 @@ from centralbot.ports.sessions import Session
 from centralbot.ports.use_cases.accounts import Accounts, Caller
 from centralbot.ports.use_cases.challenges import ChallengeService
 from centralbot.ports.use_cases.verification import VerificationService
-from tests.builders import AUTHOR, a_config, a_gate
+from tests.builders import AUTHOR, a_config, a_context
 from tests.contracts.adapters import a_memory_store
 from tests.contracts.driver import UnderTest
 from tests.doubles.memory.clock import ManualClock, SequentialIds
@@ -113,8 +113,8 @@ async def gate_world(
 ) -> GateWorld:
     """A world; ``cost`` and ``counters`` say how hard the proof of work is."""
     clock, ids = ManualClock(), SequentialIds()
-    gate = a_gate(new_id=ids.new_id, gate_url=lambda challenge_id: f"{public_url}{link(challenge_id)}")
-    under = a_memory_store(clock, ids, gate)
+    context = a_context(new_id=ids.new_id, gate_url=lambda challenge_id: f"{public_url}{link(challenge_id)}")
+    under = a_memory_store(clock, ids, context)
     store = under.store
     people = MemoryPeople(clock.now)
     accounts = Accounts(
@@ -134,9 +134,9 @@ async def gate_world(
         token_key=TOKEN_KEY,
         challenges=store.challenges,
         repositories=store.repositories,
-        verdicts=ChallengeService(store.challenges, gate),
+        verdicts=ChallengeService(store.challenges, context),
         verifiers=(GitHubLogin(), ProofOfWork(WORK_KEY, store.single_use, cost=cost, counters=counters), Attestation()),
-        defaults=gate.defaults,
+        defaults=context.defaults,
         clock=clock,
         ids=ids,
     )

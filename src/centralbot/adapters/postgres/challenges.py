@@ -3,40 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
-from centralbot.adapters.postgres.database import Conflict, Connection, Database
+from centralbot.adapters.postgres.database import Connection, Database
+from centralbot.adapters.postgres.outbox import withdraw
 from centralbot.adapters.postgres.queries import sql
-from centralbot.adapters.postgres.upkeep import ID_SKEW, first_id_at
+from centralbot.adapters.postgres.writer import Write
 from centralbot.domain.challenge import Challenge, ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.effects import NOTHING, AuditEvent
 from centralbot.domain.errors import NotFound
-from centralbot.domain.verdicts import ChallengeFacts, CloseState
+from centralbot.domain.outbox import Envelope
+from centralbot.domain.verdicts import ChallengeFacts, CloseState, facts_of
 from centralbot.ports.challenges import MAX_NOTES, DecideChallenge, Proof
+
+ID_SKEW = timedelta(hours=1)
+"""How far the clock that made an id may be from the store's."""
+
+
+def first_id_at(time: datetime) -> UUID:
+    """The smallest UUID of version 7 for a moment: what sorts before it is older."""
+    return UUID(int=int(time.timestamp() * 1000) << 80)
 
 
 async def locked_facts(connection: Connection, challenge_id: UUID) -> ChallengeFacts:
-    """Lock a challenge and its close until the transaction ends, and read what deciding needs. Raises NotFound."""
+    """Lock a challenge and what its pull request has queued until the transaction ends, and read what deciding needs.
+
+    So no claim takes its close while its end is decided. Raises NotFound.
+    """
     key: dict[str, object] = {"challenge_id": challenge_id}
     place = await (await connection.execute(sql("lock_challenge"), key)).fetchone()
     if place is None:
         raise NotFound(f"there is no challenge {challenge_id}")
-    await connection.execute(sql("lock_close"), {**key, "repo_id": place[0], "pr_number": place[1]})
-    return _facts(await (await connection.execute(sql("challenge_facts"), key)).fetchone(), challenge_id)
+    places = codec.document([{"repo_id": place.repo_id, "pr_number": place.pr_number}])
+    await connection.execute(sql("lock_outstanding"), {"places": places})
+    return _facts(await (await connection.execute(sql("challenge_facts"), key)).fetchall(), challenge_id)
 
 
-def _facts(row: Sequence[Any] | None, challenge_id: UUID) -> ChallengeFacts:
+def _facts(rows: Sequence[Any], challenge_id: UUID) -> ChallengeFacts:
+    row = next((row for row in rows if not row.other), None)
     if row is None:
         raise NotFound(f"there is no challenge {challenge_id}")
-    return ChallengeFacts(
-        now=row[0],
-        challenge=codec.challenge(row[5:]),
-        whitelisted=row[1],
-        switched_off=row[2],
-        superseded=row[3],
-        close=CloseState(row[4] or CloseState.NONE),
+    close: Envelope | None = None
+    if row.a_id is not None:
+        close = Envelope(**(codec.envelope(row) if row.a_settled is None else codec.settled(row)))
+    return facts_of(
+        codec.challenge(row),
+        now=row.now,
+        of_pull_request=[codec.challenge(one) for one in rows],
+        whitelisted=row.whitelisted,
+        mode=None if row.repository_mode is None else Mode(row.repository_mode),
+        close=close,
+        kept=None if row.close_state is None else CloseState(row.close_state),
+        installation_id=row.here,
+        repo_full_name=row.full_name,
     )
 
 
@@ -54,27 +77,29 @@ class PostgresChallenges:
         return codec.challenge(rows[0])
 
     async def facts(self, challenge_id: UUID) -> ChallengeFacts:
-        rows = await self._database.fetch(sql("challenge_facts"), {"challenge_id": challenge_id})
-        return _facts(rows[0] if rows else None, challenge_id)
+        return _facts(await self._database.fetch(sql("challenge_facts"), {"challenge_id": challenge_id}), challenge_id)
 
     async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
-        async def work(connection: Connection, _: int) -> tuple[Challenge, bool]:
+        async def work(connection: Connection, now: datetime, _: int) -> tuple[Challenge, bool]:
             facts = await locked_facts(connection, challenge_id)
             before = facts.challenge
             effects = decide(facts)
             if effects == NOTHING and not proofs:
                 return before, False
-            evidence: list[dict[str, object]] = [
-                {"id": proof.id, "challenge_id": challenge_id, "kind": proof.kind, "evidence": proof.evidence}
-                for proof in proofs
-            ]
-            parameters, expected = codec.effects_parameters([effects], proofs=evidence)
-            done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
-            if done is None or done[0] != expected:
-                raise Conflict(f"challenge {challenge_id} changed meanwhile")
+            write = Write(now)
+            write.effects(effects)
+            write.prove(
+                [
+                    {"id": proof.id, "challenge_id": challenge_id, "kind": proof.kind, "evidence": proof.evidence}
+                    for proof in proofs
+                ]
+            )
+            if effects.touches_queue:
+                await withdraw(connection, write, [effects], now)
+            await write.run(connection)
             return before if effects.changed is None else effects.changed.challenge, True
 
-        challenge, changed = await self._database.run(work)
+        challenge, changed = await self._database.decide(work)
         if changed:
             self._notify()
         return challenge

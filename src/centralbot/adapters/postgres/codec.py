@@ -1,25 +1,35 @@
-"""Rows to domain values and back. Writes go as JSON documents, which PostgreSQL takes apart into rows."""
+"""Rows to domain values and back, by the names of their columns.
+
+Writes go as JSON documents, which PostgreSQL takes apart into rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
+from centralbot.domain.actions import PAYLOADS, ActionType, AnyPayload
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.config import Mode, RepoConfig, from_document
 from centralbot.domain.dedup import SignatureUse
-from centralbot.domain.effects import AuditEvent, CancelActions, ChallengeChange, Effects
+from centralbot.domain.effects import AuditEvent, ChallengeChange, Effects
+from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import AccountType, RepositorySelection
-from centralbot.domain.installation import Installation, InstallationStatus
-from centralbot.domain.outbox import Action, ActionReason, ActionStatus, ActionType, NewAction, Outcome
+from centralbot.domain.installation import Installation, InstallationRepository, InstallationStatus
+from centralbot.domain.outbox import Action, ActionStatus, Envelope, NewAction, Outcome, queued
 
 _ENCODER = msgspec.json.Encoder()
 # A look-up costs a seventh of an enum's call.
 _MODES = {mode.value: mode for mode in Mode}
 _STATUSES = {status.value: status for status in ChallengeStatus}
+_TYPES = {action_type.value: action_type for action_type in ActionType}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_PAYLOADS = {action_type: msgspec.json.Decoder(payload) for action_type, payload in PAYLOADS.items()}
+MAX_TEXT = 1000
 
 
 def document(value: object) -> str:
@@ -27,29 +37,29 @@ def document(value: object) -> str:
     return _ENCODER.encode(value).decode()
 
 
-def challenge(row: Sequence[Any]) -> Challenge:
-    """A row of pr_challenges, in the order of its columns."""
+def challenge(row: Any) -> Challenge:
+    """A row with the columns ``{{columns.challenge}}``."""
     return Challenge(
-        id=row[0],
-        installation_id=row[1],
-        repo_id=row[2],
-        repo_full_name=row[3],
-        pr_number=row[4],
-        pull_request_id=row[5],
-        html_url=row[6],
-        author_id=row[7],
-        author_login=row[8],
-        head_sha=row[9],
-        mode=_MODES[row[10]],
-        window_s=row[11],
-        verification=tuple(row[12]),
-        status=_STATUSES[row[13]],
-        reason=row[14],
-        event_at=row[15],
-        created_at=row[16],
-        updated_at=row[17],
-        deadline_at=row[18],
-        gate_comment_id=row[19],
+        id=row.id,
+        installation_id=row.installation_id,
+        repo_id=row.repo_id,
+        repo_full_name=row.repo_full_name,
+        pr_number=row.pr_number,
+        pull_request_id=row.pull_request_id,
+        html_url=row.html_url,
+        author_id=row.author_id,
+        author_login=row.author_login,
+        head_sha=row.head_sha,
+        mode=_MODES[row.mode],
+        window_s=row.window_s,
+        verification=tuple(row.verification),
+        status=_STATUSES[row.status],
+        reason=row.reason,
+        event_at=row.event_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        deadline_at=row.deadline_at,
+        gate_comment_id=row.gate_comment_id,
     )
 
 
@@ -59,61 +69,115 @@ def config(text: str) -> RepoConfig:
     return from_document(msgspec.json.decode(text))
 
 
-def action(row: Sequence[Any]) -> Action:
-    """A row of bot_actions_now, in the order of its columns."""
+def envelope(row: Any) -> dict[str, Any]:
+    """The fields of a queued action, of a row with the columns ``{{columns.envelope}}``."""
+    return {
+        "id": row.q_action_id,
+        "seq": row.q_seq,
+        "action_type": _TYPES[row.q_action_type],
+        "installation_id": row.q_installation_id,
+        "repo_id": row.q_repo_id,
+        "pr_number": row.q_pr_number,
+        "challenge_id": row.q_challenge_id,
+        "supersede_key": row.q_supersede_key,
+        "run_at": row.q_run_at,
+        "status": ActionStatus.PENDING if row.q_claim_token is None else ActionStatus.CLAIMED,
+        "attempts": row.q_attempts,
+        "worker_id": row.q_worker_id,
+        "claim_token": row.q_claim_token,
+        "last_outcome": None if row.q_last_outcome is None else _OUTCOMES[row.q_last_outcome],
+        "last_token": row.q_last_token,
+        "last_worker_id": row.q_last_worker_id,
+        "failure_code": row.q_failure_code,
+        "failure_message": row.q_failure_message,
+        "cancel_reason": row.q_cancel_reason,
+    }
+
+
+def settled(row: Any) -> dict[str, Any]:
+    """The fields of a settled action, of a row with the columns ``{{columns.settled}}``: nobody holds it any more."""
+    return {
+        "id": row.a_id,
+        "seq": 0,
+        "action_type": _TYPES[row.a_action_type],
+        "installation_id": row.a_installation_id,
+        "repo_id": row.a_repo_id,
+        "pr_number": row.a_pr_number,
+        "challenge_id": row.a_challenge_id,
+        "supersede_key": None,
+        "run_at": row.a_settled_at,
+        "status": ActionStatus(row.a_settled),
+        "attempts": row.a_attempts,
+        "last_outcome": None if row.a_outcome is None else _OUTCOMES[row.a_outcome],
+        "last_token": row.a_claim_token,
+        "last_worker_id": row.a_worker_id,
+        "failure_code": row.a_failure_code,
+        "failure_message": row.a_failure_message,
+        "settled_at": row.a_settled_at,
+    }
+
+
+def action(row: Any, fields: dict[str, Any]) -> Action:
+    """A whole action: ``fields`` of :func:`envelope` or :func:`settled`, and the rest. Raises MalformedPayload."""
     return Action(
-        id=row[0],
-        seq=row[1] or 0,
-        action_type=ActionType(row[2]),
-        installation_id=row[3],
-        repo_id=row[4],
-        repo_full_name=row[5],
-        pr_number=row[6],
-        challenge_id=row[7],
-        marker=row[8],
-        markdown=row[9],
-        reason=ActionReason(row[10]),
-        comment_id=row[11],
-        created_at=row[12],
-        run_at=row[13],
-        status=ActionStatus(row[14]),
-        attempts=row[15],
-        worker_id=row[16],
-        claim_token=row[17],
-        last_outcome=None if row[18] is None else Outcome(row[18]),
-        last_token=row[19],
-        last_worker_id=row[20],
-        failure_code=row[21],
-        failure_message=row[22],
-        settled_at=row[23],
+        **fields,
+        repo_full_name=row.repo_full_name,
+        created_at=row.created_at,
+        payload=payload(fields["action_type"], row.payload).with_comment(row.comment_id),
     )
 
 
-def audit_event(row: Sequence[Any]) -> AuditEvent:
-    """A row of audit_events, in the order of its columns."""
+class MalformedPayload(Exception):
+    """A stored payload is not what its type says."""
+
+
+def payload(action_type: ActionType, document: str) -> AnyPayload:
+    """A stored payload. Raises MalformedPayload."""
+    try:
+        return _PAYLOADS[action_type].decode(document)
+    except (msgspec.MsgspecError, ValidationError) as exc:
+        raise MalformedPayload(str(exc)) from exc
+
+
+def audit_event(row: Any) -> AuditEvent:
+    """A row of audit_events."""
     return AuditEvent(
-        id=row[0],
-        at=row[1],
-        event=row[2],
-        actor=row[3],
-        installation_id=row[4],
-        repo_id=row[5],
-        pr_number=row[6],
-        challenge_id=row[7],
-        detail=row[8],
+        id=row.id,
+        at=row.at,
+        event=row.event,
+        actor=row.actor,
+        installation_id=row.installation_id,
+        repo_id=row.repo_id,
+        pr_number=row.pr_number,
+        challenge_id=row.challenge_id,
+        detail=row.detail,
     )
 
 
-def installation(row: Sequence[Any]) -> Installation:
-    """A row of id, status, changed_at, account_login, account_type, account_id, repository_selection."""
+def installation(row: Any) -> Installation:
+    """A row of github_installations."""
     return Installation(
-        id=row[0],
-        status=InstallationStatus(row[1]),
-        changed_at=row[2],
-        account_login=row[3],
-        account_type=None if row[4] is None else AccountType(row[4]),
-        account_id=row[5],
-        repository_selection=None if row[6] is None else RepositorySelection(row[6]),
+        id=row.installation_id,
+        status=InstallationStatus(row.status),
+        changed_at=row.changed_at,
+        account_login=row.account_login,
+        account_type=None if row.account_type is None else AccountType(row.account_type),
+        account_id=row.account_id,
+        repository_selection=None
+        if row.repository_selection is None
+        else RepositorySelection(row.repository_selection),
+    )
+
+
+def repository(row: Any) -> InstallationRepository:
+    """A row of github_installation_repositories, with the columns ``{{columns.repository}}``."""
+    return InstallationRepository(
+        installation_id=row.r_installation_id,
+        repo_id=row.repo_id,
+        full_name=row.full_name,
+        active=row.active,
+        changed_at=row.r_changed_at,
+        active_since=row.active_since,
     )
 
 
@@ -122,7 +186,7 @@ def uses(items: Iterable[SignatureUse | None]) -> list[dict[str, object]]:
     return [{"signed_at": use.signed_at, "digest": use.digest.hex()} for use in items if use is not None]
 
 
-def _change(change: ChallengeChange) -> dict[str, object]:
+def change(change: ChallengeChange) -> dict[str, object]:
     """What a change may touch, which is less than half of the row."""
     after = change.challenge
     return {
@@ -140,39 +204,54 @@ def _change(change: ChallengeChange) -> dict[str, object]:
     }
 
 
-def effects_parameters(
-    batch: Iterable[Effects],
-    *,
-    signatures: list[dict[str, object]] | None = None,
-    deliveries: list[dict[str, object]] | None = None,
-    proofs: list[dict[str, object]] | None = None,
-) -> tuple[dict[str, str], int]:
-    """The parameters of apply_effects, and how many challenges it must change."""
-    created: list[Challenge] = []
-    changed: list[dict[str, object]] = []
-    cancels: list[CancelActions] = []
-    actions: list[NewAction] = []
-    audit: list[AuditEvent] = []
-    for effects in batch:
-        if effects.created is not None:
-            created.append(effects.created)
-        if effects.changed is not None:
-            changed.append(_change(effects.changed))
-        if effects.cancel_actions is not None:
-            cancels.append(effects.cancel_actions)
-        actions.extend(effects.actions)
-        audit.extend(effects.audit)
-    parameters = {
-        "uses": document(signatures or []),
-        "deliveries": document(deliveries or []),
-        "created": document(created),
-        "changed": document(changed),
-        "cancels": document(cancels),
-        "actions": document(actions),
-        "audit": document(audit),
-        "proofs": document(proofs or []),
+def put(action: Envelope, comment_id: int | None) -> dict[str, object]:
+    """A queued action as it shall be, as a row of ``put``."""
+    return {
+        "id": action.id,
+        "status": action.status,
+        "run_at": action.run_at,
+        "attempts": action.attempts,
+        "worker_id": action.worker_id,
+        "claim_token": action.claim_token,
+        "last_outcome": action.last_outcome,
+        "last_token": action.last_token,
+        "last_worker_id": action.last_worker_id,
+        "failure_code": action.failure_code and action.failure_code[:MAX_TEXT],
+        "failure_message": action.failure_message and action.failure_message[:MAX_TEXT],
+        "settled_at": action.settled_at,
+        "cancel_reason": action.cancel_reason,
+        "comment_id": comment_id,
     }
-    return parameters, len(changed)
+
+
+def new_action(new: NewAction, now: datetime) -> dict[str, object]:
+    """A new action as a row of ``queued``."""
+    return _queued(queued(new, seq=0, now=now), revived=False)
+
+
+def revived(action: Action) -> dict[str, object]:
+    """A dead action that is queued again, as a row of ``queued``."""
+    return _queued(action, revived=True)
+
+
+def _queued(action: Action, *, revived: bool) -> dict[str, object]:
+    return {
+        "id": action.id,
+        "action_type": action.action_type,
+        "installation_id": action.installation_id,
+        "repo_id": action.repo_id,
+        "repo_full_name": action.repo_full_name,
+        "pr_number": action.pr_number,
+        "challenge_id": action.challenge_id,
+        "supersede_key": action.supersede_key,
+        "payload": action.payload,
+        "created_at": action.created_at,
+        "run_at": action.run_at,
+        "attempts": action.attempts,
+        "failure_code": action.failure_code,
+        "failure_message": action.failure_message,
+        "revived": revived,
+    }
 
 
 class TimeOuts:
@@ -193,16 +272,16 @@ class TimeOuts:
             "audit_id": audit.id,
             "detail": audit.detail,
         }
-        action_type = action_reason = None
+        action_type = None
         if actions:
             action = actions[0]
-            action_type, action_reason = action.action_type, action.reason
+            action_type = action.action_type
             row["action_id"] = action.id
             row["repo_full_name"] = action.repo_full_name
-            row["marker"] = action.marker
-            row["markdown"] = action.markdown
-            row["delay_s"] = action.delay_s
-        common = (change.expected, after.status, after.reason, audit.event, audit.actor, action_type, action_reason)
+            row["supersede_key"] = action.payload.supersede_key
+            row["payload"] = action.payload
+            row["run_at"] = after.updated_at + timedelta(seconds=action.delay_s)
+        common = (change.expected, after.status, after.reason, audit.event, audit.actor, action_type)
         for known, rows in self._alike:
             if known == common:
                 rows.append(row)
@@ -216,4 +295,4 @@ class TimeOuts:
             yield {**dict(zip(_COMMON, common, strict=True)), "rows": document(rows)}, len(rows)
 
 
-_COMMON = ("expected", "status", "reason", "event", "actor", "action_type", "action_reason")
+_COMMON = ("expected", "status", "reason", "event", "actor", "action_type")

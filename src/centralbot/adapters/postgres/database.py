@@ -11,18 +11,20 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from random import random
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, OperationalError, errors
-from psycopg.rows import TupleRow
+from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.errors import Unavailable
 
 T = TypeVar("T")
-Connection = AsyncConnection[TupleRow]
+Connection = AsyncConnection[Any]
+"""Rows are named tuples: by name where they are read, plain tuples for whoever unpacks them."""
 
 # Generic plans over index lookups only: a plan cached while the tables were empty stays right as they grow. Hash joins
 # stay on: a hot statement joins only what it has already narrowed down with = any(…), where nested loops are quadratic.
@@ -75,7 +77,13 @@ class Database:
             open=False,
             timeout=PATIENCE_S,
             reconnect_timeout=0.1,  # one try per request: the server's return is noticed at once, with no backoff
-            kwargs={"autocommit": True, "prepare_threshold": 0, "options": options, "connect_timeout": 3},
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": 0,
+                "options": options,
+                "connect_timeout": 3,
+                "row_factory": namedtuple_row,
+            },
             name="centralbot",
         )
 
@@ -90,24 +98,44 @@ class Database:
     async def close(self) -> None:
         await self._pool.close()
 
+    async def decide(self, work: Callable[[Connection, datetime, int], Awaitable[T]], *, lock: Sequence[int] = ()) -> T:
+        """Run ``work(connection, now, attempt)`` in a transaction of its own; again, whole, after a passing failure.
+
+        ``now`` is the store's clock once the locks are held. ``lock`` names transaction locks to take before, in
+        ascending order; both come without a round trip of their own. ``attempt`` and errors as in :meth:`run`.
+        """
+        begin = _begin(lock)
+
+        async def within(connection: Connection, attempt: int) -> T:
+            return await _in_transaction(connection, begin, work, attempt)
+
+        return await self._retried(within)
+
     async def run(
         self, work: Callable[[Connection, int], Awaitable[T]], *, transaction: bool = True, lock: Sequence[int] = ()
     ) -> T:
-        """Run ``work(connection, attempt)`` in a transaction of its own; again, whole, after a passing failure.
+        """Run ``work(connection, attempt)``, in a transaction of its own; again, whole, after a passing failure.
 
-        ``lock`` names transaction locks to take before, in ascending order, without a round trip of their own.
-        ``attempt`` is 0 the first time. After a lost connection it is unknown whether the first try was committed.
-        Raises Unavailable once the tries, or the patience with a server that is away or hung, are used up.
+        ``lock`` as in :meth:`decide`. ``attempt`` is 0 the first time. After a lost connection it is unknown whether
+        the first try was committed. Raises Unavailable once the tries, or the patience with a server that is away or
+        hung, are used up.
         """
+        if not transaction:
+            return await self._retried(work)
+
+        async def timeless(connection: Connection, _: datetime, attempt: int) -> T:
+            return await work(connection, attempt)
+
+        return await self.decide(timeless, lock=lock)
+
+    async def _retried(self, work: Callable[[Connection, int], Awaitable[T]]) -> T:
         until = time.monotonic() + PATIENCE_S
         for attempt in range(ATTEMPTS):
             try:
                 connection = await self._pool.getconn(timeout=max(0.1, until - time.monotonic()))
                 hung = asyncio.get_running_loop().call_later(self._answer_s + SILENCE_S, _hang_up, connection)
                 try:  # `async with pool.connection()` would commit once more
-                    if not transaction:
-                        return await work(connection, attempt)
-                    return await _in_transaction(connection, _begin(lock), work, attempt)
+                    return await work(connection, attempt)
                 finally:
                     hung.cancel()
                     await self._pool.putconn(connection)
@@ -127,10 +155,10 @@ class Database:
         kind = Unreachable if _is_away(failure) else Unavailable
         raise kind(f"the store cannot answer: {_one_line(failure)}") from failure
 
-    async def fetch(self, query: bytes, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
+    async def fetch(self, query: bytes, parameters: dict[str, Any] | None = None) -> list[Any]:
         """Rows of one statement outside of a transaction block."""
 
-        async def work(connection: Connection, _: int) -> list[TupleRow]:
+        async def work(connection: Connection, _: int) -> list[Any]:
             return await (await connection.execute(query, parameters)).fetchall()
 
         return await self.run(work, transaction=False)
@@ -143,20 +171,29 @@ def _hang_up(connection: Connection) -> None:
             line.shutdown(socket.SHUT_RDWR)
 
 
+_BEGIN = b"begin"
+_NOW = b"; select clock_timestamp() as now"
+
+
 def _begin(lock: Sequence[int]) -> bytes:
+    """One message for all that comes first: the locks, then the time, so that waiting for a lock is over by then."""
     if not lock:
-        return b"begin"
+        return _BEGIN + _NOW
     keys = ",".join(str(int(key)) for key in sorted(set(lock)))
-    return b"begin; " + sql("lock_keys") % keys.encode()
+    return _BEGIN + b"; " + sql("lock_keys") % keys.encode() + _NOW
 
 
 async def _in_transaction(
-    connection: Connection, begin: bytes, work: Callable[[Connection, int], Awaitable[T]], attempt: int
+    connection: Connection, begin: bytes, work: Callable[[Connection, datetime, int], Awaitable[T]], attempt: int
 ) -> T:
     """As ``connection.transaction()``, in fewer steps: this is on the hot path."""
     try:
-        await connection.execute(begin, prepare=False)
-        result = await work(connection, attempt)
+        cursor = await connection.execute(begin, prepare=False)
+        while cursor.nextset():
+            continue
+        row = await cursor.fetchone()
+        assert row is not None  # the last statement of the message is a select
+        result = await work(connection, row.now, attempt)
         await connection.commit()
     except BaseException:
         if not connection.closed:

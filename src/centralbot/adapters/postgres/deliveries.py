@@ -10,18 +10,25 @@ import hashlib
 import struct
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from centralbot.adapters.postgres import codec
-from centralbot.adapters.postgres.database import Conflict, Connection, Database
+from centralbot.adapters.postgres.database import Connection, Database
 from centralbot.adapters.postgres.grouper import Grouper
 from centralbot.adapters.postgres.installations import take_installation
+from centralbot.adapters.postgres.outbox import withdraw
 from centralbot.adapters.postgres.queries import sql
+from centralbot.adapters.postgres.writer import Write
+from centralbot.domain.challenge import counting
 from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse, duplicate_pull_request
+from centralbot.domain.effects import Effects
 from centralbot.domain.events import InstallationEvent, PullRequestEvent
-from centralbot.domain.gating import Decision, GateFacts
+from centralbot.domain.gating import Decision, DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
 from centralbot.ports.deliveries import DecideInstallation, DecidePullRequest, SignatureReplayed
+
+EVENT_NAME = "pull_request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,9 @@ def lock_key(*parts: object) -> int:
 class PostgresDeliveries:
     """Takes deliveries, each once (port ``Deliveries``)."""
 
-    def __init__(self, database: Database, *, notify: Callable[[], None]) -> None:
+    def __init__(self, database: Database, *, context: DecisionContext, notify: Callable[[], None]) -> None:
         self._database = database
+        self._context = context
         self._notify = notify
         self._grouper: Grouper[_Item, PullRequestOutcome] = Grouper(self._flush, _keys)
 
@@ -53,24 +61,26 @@ class PostgresDeliveries:
     async def take_installation(
         self, event: InstallationEvent, decide: DecideInstallation, *, use: SignatureUse | None = None
     ) -> InstallationOutcome:
-        async def work(connection: Connection, attempt: int) -> InstallationOutcome:
-            return await take_installation(connection, event, decide, use, first_try=attempt == 0)
+        async def work(connection: Connection, now: datetime, attempt: int) -> InstallationOutcome:
+            return await take_installation(
+                connection, event, decide, use, context=self._context, now=now, first_try=attempt == 0
+            )
 
         locks = [lock_key("i", event.installation_id), lock_key("d", event.delivery_id)]
-        outcome = await self._database.run(work, lock=locks)
+        outcome = await self._database.decide(work, lock=locks)
         self._notify()  # an unsuspended installation may have work waiting
         return outcome
 
     async def _flush(self, batch: Sequence[_Item]) -> list[PullRequestOutcome | Exception]:
-        async def work(connection: Connection, attempt: int) -> list[PullRequestOutcome | Exception]:
-            return await _take(connection, batch, first_try=attempt == 0)
+        async def work(connection: Connection, now: datetime, attempt: int) -> list[PullRequestOutcome | Exception]:
+            return await _take(connection, batch, now=now, first_try=attempt == 0)
 
         locks = []
         for item in batch:
             event = item.event
             locks.append(lock_key("d", event.delivery_id))
             locks.append(lock_key("p", event.repository.id, event.number))
-        outcomes = await self._database.run(work, lock=locks)
+        outcomes = await self._database.decide(work, lock=locks)
         if any(isinstance(outcome, PullRequestOutcome) and outcome.enqueued_actions for outcome in outcomes):
             self._notify()
         return outcomes
@@ -82,7 +92,7 @@ def _keys(item: _Item) -> tuple[Hashable, ...]:
 
 
 async def _take(
-    connection: Connection, batch: Sequence[_Item], *, first_try: bool
+    connection: Connection, batch: Sequence[_Item], *, now: datetime, first_try: bool
 ) -> list[PullRequestOutcome | Exception]:
     questions: list[dict[str, object]] = []
     for i, item in enumerate(batch):
@@ -91,6 +101,7 @@ async def _take(
             {
                 "i": i,
                 "delivery_id": event.delivery_id,
+                "event_name": EVENT_NAME,
                 "installation_id": event.installation_id,
                 "repo_id": event.repository.id,
                 "pr_number": event.number,
@@ -100,52 +111,54 @@ async def _take(
             }
         )
     cursor = await connection.execute(sql("gate_facts"), {"events": codec.document(questions)}, binary=True)
-    outcomes: list[PullRequestOutcome | Exception] = [SignatureReplayed("the signature was used before")] * len(batch)
-    effects = []
-    deliveries = []
-    fresh = []
+    found: dict[int, list[Any]] = {}
     for row in await cursor.fetchall():
-        item = batch[row[0]]
-        if row[6] and first_try:  # later tries may meet their own first commit, whose answer was lost
+        found.setdefault(row.i, []).append(row)
+    outcomes: list[PullRequestOutcome | Exception] = [SignatureReplayed("the signature was used before")] * len(batch)
+    write = Write(now)
+    touching: list[Effects] = []
+    for i, rows in found.items():
+        item, row = batch[i], rows[0]
+        if row.replayed and first_try:  # later tries may meet their own first commit, whose answer was lost
             continue
-        fresh.append(item.use)
-        if row[7]:
-            outcomes[row[0]] = duplicate_pull_request(row[8])
+        write.use((item.use,))
+        if row.taken:
+            outcomes[i] = duplicate_pull_request(row.taken_challenge_id)
             continue
-        decision = item.decide(_facts(row))
-        effects.append(decision.effects)
-        deliveries.append(_delivery(item.event, decision))
-        outcomes[row[0]] = PullRequestOutcome(
+        decision = item.decide(_facts(rows, now))
+        write.effects(decision.effects)
+        write.take(_delivery(item.event, decision))
+        if decision.effects.touches_queue:
+            touching.append(decision.effects)
+        outcomes[i] = PullRequestOutcome(
             status=decision.status,
             challenge_id=decision.challenge_id,
             enqueued_actions=len(decision.effects.actions),
             reason=decision.reason,
         )
-    parameters, expected = codec.effects_parameters(effects, signatures=codec.uses(fresh), deliveries=deliveries)
-    if any(one.cancel_actions is not None for one in effects):
-        await connection.execute(sql("lock_queued"), parameters)
-    done = await (await connection.execute(sql("apply_effects"), parameters)).fetchone()
-    if done is None or done[0] != expected:
-        raise Conflict("a challenge changed while its delivery was decided")
+    if touching:
+        await withdraw(connection, write, touching, now)
+    await write.run(connection)
     return outcomes
 
 
-def _facts(row: Sequence[Any]) -> GateFacts:
+def _facts(rows: Sequence[Any], now: datetime) -> GateFacts:
+    row = rows[0]
     return GateFacts(
-        now=row[1],
-        installation=None if row[2] is None else InstallationStatus(row[2]),
-        repository_active=row[3],
-        whitelisted=row[4],
-        last_closed_at=row[5],
-        config=None if row[9] is None else codec.config(row[9]),
-        challenge=codec.challenge(row[10:]) if row[10] is not None else None,
+        now=now,
+        installation=None if row.installation_status is None else InstallationStatus(row.installation_status),
+        repository_active=row.repository_active,
+        whitelisted=row.whitelisted,
+        last_closed_at=row.last_closed_at,
+        config=None if row.config is None else codec.config(row.config),
+        challenge=counting([codec.challenge(one) for one in rows]) if row.id is not None else None,
     )
 
 
 def _delivery(event: PullRequestEvent, decision: Decision) -> dict[str, object]:
     return {
         "delivery_id": event.delivery_id,
-        "event_name": "pull_request",
+        "event_name": EVENT_NAME,
         "installation_id": event.installation_id,
         "repo_id": event.repository.id,
         "pr_number": event.number,

@@ -1,28 +1,32 @@
-"""The outbox in PostgreSQL: a claim is one statement, and results that wait together share one."""
+"""The outbox in PostgreSQL: claims and results are read and locked, decided by the domain, and written at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from random import randrange
 from typing import Any
-from uuid import UUID
 
 from centralbot.adapters.postgres import codec
-from centralbot.adapters.postgres.database import Connection, Database
+from centralbot.adapters.postgres.database import Conflict, Connection, Database
 from centralbot.adapters.postgres.grouper import Grouper
 from centralbot.adapters.postgres.notifier import Notifier
 from centralbot.adapters.postgres.queries import sql
+from centralbot.adapters.postgres.writer import Write
+from centralbot.domain import outbox
 from centralbot.domain.dedup import SignatureUse
-from centralbot.domain.errors import ActionNotHeld, NotFound
-from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement, backoff_s
+from centralbot.domain.effects import Effects
+from centralbot.domain.errors import CentralbotError, NotFound
+from centralbot.domain.gating import DecisionContext
+from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.outbox import Action, ActionStatus, Envelope, OutboxRules, Settlement
+from centralbot.domain.results import hand_out, on_malformed, on_result
 from centralbot.ports.clock import Ids
 from centralbot.ports.deliveries import SignatureReplayed
-from centralbot.ports.outbox import ClaimRequest, OutboxRules
+from centralbot.ports.outbox import ClaimRequest
 
 UNBOUNDED = 1_000_000
-MAX_TEXT = 1000
-_NO_RESULT_YET = (None,) * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +38,62 @@ class _Item:
 class PostgresOutbox:
     """The queue of what the bot shall do (port ``Outbox``)."""
 
-    def __init__(self, database: Database, notifier: Notifier, *, ids: Ids, rules: OutboxRules) -> None:
+    def __init__(
+        self, database: Database, notifier: Notifier, *, ids: Ids, rules: OutboxRules, context: DecisionContext
+    ) -> None:
         self._database = database
         self._notifier = notifier
         self._ids = ids
         self._rules = rules
+        self._context = context
         self._grouper: Grouper[_Item, ActionStatus] = Grouper(self._flush, lambda item: (item.settlement.action_id,))
 
     async def claim(self, request: ClaimRequest, *, use: SignatureUse | None = None) -> Sequence[Action]:
         parameters = {
-            "worker_id": request.worker_id,
             "limit": request.limit,
             "types": [action_type.value for action_type in request.action_types],
             "per_installation": request.max_per_installation or UNBOUNDED,
-            "lease_s": self._rules.lease_s,
-            "max_attempts": self._rules.max_attempts,
             "after": randrange(1 << 40),  # noqa: S311 - where to start on the circle of installations
             "signed_at": None if use is None else use.signed_at,
             "digest": None if use is None else use.digest,
         }
 
-        async def work(connection: Connection, attempt: int) -> list[Any]:
-            parameters["first_try"] = attempt == 0
-            return await (await connection.execute(sql("claim_actions"), parameters, binary=True)).fetchall()
+        async def work(connection: Connection, now: datetime, attempt: int) -> list[Action]:
+            known = {**parameters, "now": now, "first_try": attempt == 0}
+            rows = await (await connection.execute(sql("lock_claimable"), known, binary=True)).fetchall()
+            if rows[0].replayed:
+                raise SignatureReplayed("the signature was used before")
+            write, claimed = Write(now), []
+            for row in rows:
+                if row.q_action_id is None:
+                    continue
+                action = self._handed_out(row, request.worker_id, write, now)
+                if action is not None:
+                    write.put(action)
+                    claimed.append(action)
+            await write.run(connection)
+            return claimed
 
-        rows = await self._database.run(work, transaction=False)
-        if rows and rows[0][0] is None:
-            raise SignatureReplayed("the signature was used before")
-        actions = [_claimed(row, request.worker_id) for row in rows]
-        actions.sort(key=lambda action: action.seq)
-        return actions
+        return await self._database.decide(work)
+
+    def _handed_out(self, row: Any, worker_id: str, write: Write, now: datetime) -> Action | None:
+        fields = codec.envelope(row)
+        try:
+            action = codec.action(row, fields)
+        except codec.MalformedPayload as exc:  # it fails alone: the others are handed out
+            write.put(on_malformed(Envelope(**fields), message=str(exc), now=now))
+            return None
+        return hand_out(
+            action,
+            installation_status=InstallationStatus(row.lane_status),
+            paused_until=row.lane_paused_until,
+            repo_full_name=row.full_name_now,
+            gate_comment_id=row.gate_comment_id,
+            worker_id=worker_id,
+            token=self._ids.new_id(),
+            rules=self._rules,
+            now=now,
+        )
 
     async def settle(self, settlement: Settlement, *, use: SignatureUse | None = None) -> ActionStatus:
         return await self._grouper.submit(_Item(settlement, use))
@@ -72,66 +102,104 @@ class PostgresOutbox:
         await self._notifier.wait(timeout_s)
 
     async def _flush(self, batch: Sequence[_Item]) -> list[ActionStatus | Exception]:
-        results = [self._result(item) for item in batch]
-
-        async def work(connection: Connection, attempt: int) -> dict[UUID, tuple[str | None, bool]]:
-            parameters = {
-                "results": codec.document(results),
-                "max_attempts": self._rules.max_attempts,
-                "first_try": attempt == 0,
+        asked = [
+            {
+                "action_id": item.settlement.action_id,
+                "pauses": item.settlement.pause_installation_s is not None,
+                "signed_at": None if item.use is None else item.use.signed_at,
+                "digest": None if item.use is None else item.use.digest.hex(),
             }
-            cursor = await connection.execute(sql("settle_actions"), parameters, binary=True)
-            return {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+            for item in batch
+        ]
+        results = codec.document(asked)
 
-        taken = await self._database.run(work, transaction=False)
-        outcomes: list[ActionStatus | Exception] = []
-        for item in batch:
-            status, replayed = taken[item.settlement.action_id]
-            if replayed:
-                outcomes.append(SignatureReplayed("the signature was used before"))
-            elif status is None:
-                outcomes.append(await self._explain(item.settlement))
-            else:
-                outcomes.append(ActionStatus(status))
+        async def work(connection: Connection, now: datetime, attempt: int) -> list[ActionStatus | Exception]:
+            known = {"results": results, "first_try": attempt == 0}
+            rows = await (await connection.execute(sql("lock_results"), known, binary=True)).fetchall()
+            found = {row.action_id: row for row in rows}
+            write = Write(now)
+            withdrawals: list[Effects] = []
+            outcomes: list[ActionStatus | Exception] = []
+            for item in batch:
+                try:
+                    outcomes.append(
+                        self._taken(item.settlement, found[item.settlement.action_id], write, withdrawals, now)
+                    )
+                except CentralbotError as exc:
+                    outcomes.append(exc)
+            if withdrawals:
+                await withdraw(connection, write, withdrawals, now, besides={row.action_id for row in rows})
+            await write.run(connection)
+            return outcomes
+
+        outcomes = await self._database.decide(work)
         self._notifier.notify()  # the next action of that pull request or installation may be free now
         return outcomes
 
-    def _result(self, item: _Item) -> dict[str, object]:
-        settlement, use = item.settlement, item.use
-        jitter = self._ids.jitter()
-        delays: list[float] = []
-        if settlement.outcome is Outcome.RETRYABLE_FAILURE and settlement.retry_after_s is None:
-            delays = [backoff_s(n + 1, jitter=jitter) for n in range(min(self._rules.max_attempts, 32))]
-        return {
-            "action_id": settlement.action_id,
-            "worker_id": settlement.worker_id,
-            "outcome": settlement.outcome,
-            "failure_code": settlement.failure_code and settlement.failure_code[:MAX_TEXT],
-            "failure_message": settlement.failure_message and settlement.failure_message[:MAX_TEXT],
-            "claim_token": settlement.claim_token,
-            "retry_after_s": settlement.retry_after_s,
-            "pause_installation_s": settlement.pause_installation_s,
-            "comment_id": settlement.comment_id,
-            "delays": delays,
-            "signed_at": None if use is None else use.signed_at,
-            "digest": None if use is None else use.digest.hex(),
-        }
+    def _taken(
+        self, settlement: Settlement, row: Any, write: Write, withdrawals: list[Effects], now: datetime
+    ) -> ActionStatus:
+        """Decide one result. Raises SignatureReplayed, NotFound, ActionNotHeld; Conflict where it moved meanwhile."""
+        if row.replayed:
+            raise SignatureReplayed("the signature was used before")
+        if row.q_action_id is not None:
+            action = Envelope(**codec.envelope(row))
+        elif row.a_settled is not None:
+            action = Envelope(**codec.settled(row))
+        elif row.a_id is not None:  # settled by somebody for whom we waited
+            raise Conflict(f"action {settlement.action_id} changed meanwhile")
+        else:
+            raise NotFound(f"there is no action {settlement.action_id}")
+        decision = on_result(
+            self._context,
+            settlement,
+            action,
+            None if row.id is None else codec.challenge(row),
+            paused_until=row.paused_until,
+            rules=self._rules,
+            jitter=self._ids.jitter(),
+            now=now,
+        )
+        after = decision.action
+        if after is not action:
+            write.put(after, comment_id=settlement.comment_id)
+            write.effects(decision.effects)
+            if decision.effects.touches_queue:
+                withdrawals.append(decision.effects)
+            if decision.paused_until is not None:
+                write.pause(action.installation_id, decision.paused_until)
+        return after.status
 
-    async def _explain(self, settlement: Settlement) -> ActionStatus | Exception:
-        """Why a result did not count: said before (the same answer again), unknown, or not held."""
-        rows = await self._database.fetch(sql("find_settled"), {"action_id": settlement.action_id})
-        if not rows:
-            return NotFound(f"there is no action {settlement.action_id}")
-        settled, worker, token, outcome, held_token, last_worker, last_token, last_outcome = rows[0]
-        if settled is None:
-            worker, token, outcome, settled = last_worker, last_token, last_outcome, ActionStatus.PENDING
-        same = worker == settlement.worker_id and outcome == settlement.outcome
-        if same and held_token is None and settlement.claim_token in (None, token):
-            return ActionStatus(settled)
-        return ActionNotHeld(f"action {settlement.action_id} is not held by this worker's claim")
 
+async def withdraw(
+    connection: Connection, write: Write, decided: Iterable[Effects], now: datetime, *, besides: Iterable[Any] = ()
+) -> None:
+    """Lock what the pull requests of these decisions have queued, and put what is withdrawn of it.
 
-def _claimed(row: Sequence[Any], worker_id: str) -> Action:
-    """A row of claim_actions: the columns of bot_actions_now up to created_at, then attempts, claim_token, run_at."""
-    *known, attempts, claim_token, run_at = row
-    return codec.action((*known, run_at, ActionStatus.CLAIMED, attempts, worker_id, claim_token, *_NO_RESULT_YET))
+    ``besides``: actions that are being decided upon by themselves.
+    """
+    places: dict[tuple[int, int], list[Effects]] = {}
+    for effects in decided:
+        if effects.cancel_actions is not None:
+            of = effects.cancel_actions
+            places.setdefault((of.repo_id, of.pr_number), []).append(effects)
+        for new in effects.actions[:1]:
+            known = places.setdefault((new.repo_id, new.pr_number), [])
+            if effects not in known:
+                known.append(effects)
+    asked = [{"repo_id": repo_id, "pr_number": number} for repo_id, number in sorted(places)]
+    rows = await (
+        await connection.execute(sql("lock_outstanding"), {"places": codec.document(asked)}, binary=True)
+    ).fetchall()
+    put = set(besides)
+    outstanding: dict[tuple[int, int], list[Envelope]] = {}
+    for row in rows:
+        if row.q_action_id not in put:
+            outstanding.setdefault((row.q_repo_id, row.q_pr_number), []).append(Envelope(**codec.envelope(row)))
+    for place, queued in outstanding.items():
+        for effects in places[place]:
+            gone = outbox.withdrawn(queued, cancel=effects.cancel_actions, new=effects.actions, now=now)
+            for action in gone:
+                if action.id not in put:
+                    put.add(action.id)
+                    write.put(action)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Database
 from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.challenge import ChallengeStatus
+from centralbot.domain.config import Mode
 from centralbot.domain.effects import AuditEvent
-from centralbot.ports.challenges import MAX_REPORT_DAYS, ShadowReport, StoredProof
+from centralbot.domain.gating import Reason
+from centralbot.domain.reports import ShadowGroup, ShadowReport, shadow_report
+from centralbot.ports.challenges import MAX_REPORT_DAYS, StoredProof
 
 
 class PostgresReports:
@@ -25,20 +28,23 @@ class PostgresReports:
         return [codec.audit_event(row) for row in await self._database.fetch(sql("audit_of_repo"), parameters)]
 
     async def shadow(self, repo_id: int, *, days: int = 7) -> ShadowReport:
-        now = (await self._database.fetch(sql("clock")))[0][0]
-        since = now - timedelta(days=min(days, MAX_REPORT_DAYS))
-        parameters = {"repo_id": repo_id, "since": since}
-        row = (await self._database.fetch(sql("shadow_report"), parameters))[0]
-        return ShadowReport(
-            since=since, challenged=row[0], would_close=row[1], would_close_merged=row[2], passed=row[3]
+        since = await self._since(days)
+        parameters = {"repo_id": repo_id, "since": since, "mode": Mode.SHADOW.value, "merged": Reason.MERGED.value}
+        rows = await self._database.fetch(sql("shadow_groups"), parameters)
+        groups = (
+            ShadowGroup(status=ChallengeStatus(row.status), asked=row.asked, merged=row.merged, count=row.count)
+            for row in rows
         )
+        return shadow_report(since, groups)
 
     async def outcomes(self, repo_id: int, *, days: int = 7) -> Mapping[ChallengeStatus, int]:
-        now = (await self._database.fetch(sql("clock")))[0][0]
-        since = now - timedelta(days=min(days, MAX_REPORT_DAYS))
-        parameters = {"repo_id": repo_id, "since": since}
+        parameters = {"repo_id": repo_id, "since": await self._since(days), "mode": Mode.ENFORCE.value}
         rows = await self._database.fetch(sql("challenge_outcomes"), parameters)
-        return {ChallengeStatus(row[0]): row[1] for row in rows}
+        return {ChallengeStatus(row.status): row.count for row in rows}
+
+    async def _since(self, days: int) -> datetime:
+        now: datetime = (await self._database.fetch(sql("clock")))[0][0]
+        return now - timedelta(days=min(days, MAX_REPORT_DAYS))
 
     async def proofs(self, challenge_id: UUID) -> Sequence[StoredProof]:
         rows = await self._database.fetch(sql("challenge_proofs"), {"challenge_id": challenge_id})

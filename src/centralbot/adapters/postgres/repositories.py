@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from centralbot.adapters.postgres.queries import sql
 from centralbot.domain.config import DOCUMENT_VERSION, RepoConfig, change, to_document
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import Actor
-from centralbot.domain.installation import Installation, InstallationStatus
+from centralbot.domain.installation import UNSAID, Installation, InstallationStatus
 from centralbot.ports.admin import RepositoryRecord, WhitelistEntry
 
 
@@ -32,10 +33,10 @@ class PostgresRepositories:
         return [_record(row) for row in await self._database.fetch(sql("repositories"))]
 
     async def configure(self, repo_id: int, config: RepoConfig, *, actor: str) -> None:
-        async def work(connection: Connection, _: int) -> None:
+        async def work(connection: Connection, now: datetime, _: int) -> None:
             row = await (await connection.execute(sql("configuration"), {"repo_id": repo_id})).fetchone()
-            before = None if row is None else codec.config(row[0])
-            kept = None if row is None else msgspec.json.decode(row[0])
+            before = None if row is None else codec.config(row.config)
+            kept = None if row is None else msgspec.json.decode(row.config)
             parameters = {
                 "repo_id": repo_id,
                 "version": DOCUMENT_VERSION,
@@ -43,42 +44,42 @@ class PostgresRepositories:
                 "changed": before != config,
                 "actor": actor,
                 "detail": codec.document(change(before, config)),
+                "now": now,
             }
             await connection.execute(sql("configure_repository"), parameters)
 
-        await self._database.run(work, lock=[lock_key("c", repo_id)])  # so that what it was is what it was just before
+        await self._database.decide(
+            work, lock=[lock_key("c", repo_id)]
+        )  # so that what it was is what it was just before
 
     async def connect(self, repo_id: int, *, installation_id: int, full_name: str) -> None:
         parameters = {"repo_id": repo_id, "installation_id": installation_id, "full_name": full_name}
 
-        async def work(connection: Connection, _: int) -> None:
+        async def work(connection: Connection, now: datetime, _: int) -> None:
             cursor = await connection.execute(sql("installation_status"), parameters)
             row = await cursor.fetchone()
-            if row is not None and row[0] == InstallationStatus.DELETED:
+            if row is not None and row.status == InstallationStatus.DELETED:
                 raise ValidationError(
                     f"installation {installation_id} is deleted: GitHub never uses its id again; "
                     "install the App anew and give the new installation's id"
                 )
-            await connection.execute(sql("connect_leave"), parameters)
-            await connection.execute(sql("connect_repository"), parameters)
+            await connection.execute(sql("leave_others"), parameters)
+            told = {**parameters, "now": now, "unsaid": UNSAID, "status": InstallationStatus.ACTIVE.value}
+            await connection.execute(sql("connect_repository"), told)
 
-        await self._database.run(work)
+        await self._database.decide(work)
 
     async def installations(self) -> Sequence[Installation]:
         return [codec.installation(row) for row in await self._database.fetch(sql("installations"))]
 
 
-def _record(row: Sequence[Any]) -> RepositoryRecord:
-    return RepositoryRecord(
-        repo_id=row[0],
-        full_name=row[1],
-        installation_id=row[2],
-        installation_status=None if row[3] is None else InstallationStatus(row[3]),
-        account_login=row[4],
-        account_type=row[5],
-        connected=bool(row[6]),
-        config=None if row[7] is None else codec.config(row[7]),
-        gated_since=row[8],
+def _record(row: Any) -> RepositoryRecord:
+    return RepositoryRecord.of(
+        row.known_id,
+        repository=None if row.repo_id is None else codec.repository(row),
+        installation=None if row.installation_id is None else codec.installation(row),
+        config=None if row.config is None else codec.config(row.config),
+        configured_at=row.configured_at,
     )
 
 

@@ -127,7 +127,7 @@ def sync(
     async def work() -> SyncReport:
         async with open_store(environ) as backend, open_app(github) as app:
             lost = OpenPullRequestSync(
-                github=app.open_pull_requests, ingest=backend.ingest, default_mode=backend.gate.defaults.mode
+                github=app.open_pull_requests, ingest=backend.ingest, default_mode=backend.context.defaults.mode
             )
             use_case = GitHubSync(
                 github=app.installations,

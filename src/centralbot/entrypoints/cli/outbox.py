@@ -36,10 +36,11 @@ Change = Callable[["Backend", UUID], Awaitable[Action]]
 
 ACTION_COLUMNS = ("id", "type", "status", "attempts", "repository", "pr", "created", "next try", "failure")
 ACTION_FIELDS = (
-    "id", "action_type", "status", "reason", "attempts", "installation_id", "repo_id", "repo_full_name", "pr_number",
-    "challenge_id", "marker", "comment_id", "worker_id", "failure_code", "failure_message", "created_at", "run_at",
-    "settled_at",
+    "id", "action_type", "status", "attempts", "installation_id", "repo_id", "repo_full_name", "pr_number",
+    "challenge_id", "failure_code", "failure_message", "created_at", "run_at", "settled_at",
 )  # fmt: skip
+PAYLOAD_FIELDS = ("reason", "marker", "comment_id")
+"""What a payload tells of itself, where it has that; a comment's text is not for a list."""
 
 
 @actions_app.command("list")
@@ -55,11 +56,17 @@ def list_actions(
             found = await backend.store.actions.search(status=status, limit=limit)
             now = await backend.store.health.now()
         if as_json:
-            emit_json([as_dict(action, *ACTION_FIELDS) for action in found])
+            emit_json([_plain(action) for action in found])
         else:
             emit_table(ACTION_COLUMNS, [_row(action, now) for action in found], empty="no such actions")
 
     run(work())
+
+
+def _plain(action: Action) -> dict[str, object]:
+    """``worker_id``: who holds it, else who reported of it last."""
+    told = {name: getattr(action.payload, name) for name in PAYLOAD_FIELDS if hasattr(action.payload, name)}
+    return as_dict(action, *ACTION_FIELDS) | told | {"worker_id": action.worker_id or action.last_worker_id}
 
 
 def _row(action: Action, now: datetime) -> tuple[object, ...]:
@@ -75,13 +82,13 @@ def _row(action: Action, now: datetime) -> tuple[object, ...]:
 @actions_app.command("retry")
 def retry(action_ids: ActionIds, as_json: AsJson = False) -> None:
     """Bring dead actions back, with fresh attempts."""
-    _each(action_ids, lambda b, i: b.store.actions.retry(i, gate=b.gate, actor=operator()), as_json)
+    _each(action_ids, lambda b, i: b.store.actions.retry(i, context=b.context, actor=operator()), as_json)
 
 
 @actions_app.command("cancel")
 def cancel(action_ids: ActionIds, as_json: AsJson = False) -> None:
     """Cancel actions that are not done."""
-    _each(action_ids, lambda b, i: b.store.actions.cancel(i, gate=b.gate, actor=operator()), as_json)
+    _each(action_ids, lambda b, i: b.store.actions.cancel(i, context=b.context, actor=operator()), as_json)
 
 
 def _each(action_ids: list[UUID], change: Change, as_json: bool) -> None:

@@ -90,7 +90,7 @@ def set_repo(
 
     async def work() -> None:
         async with open_store() as backend:
-            repositories, defaults = backend.store.repositories, backend.gate.defaults
+            repositories, defaults = backend.store.repositories, backend.context.defaults
             repo_id = await repo_id_of(repositories, repository)
             known = await repositories.get(repo_id)
             if installation_id is not None or full_name is not None:
@@ -129,7 +129,7 @@ def show(repository: Repository, as_json: AsJson = False) -> None:
         async with open_store() as backend:
             repositories = backend.store.repositories
             record = await _get(repositories, await repo_id_of(repositories, repository))
-            _print(record, backend.gate.defaults, as_json)
+            _print(record, backend.context.defaults, as_json)
 
     run(work())
 
@@ -141,7 +141,7 @@ def list_repos(as_json: AsJson = False) -> None:
     async def work() -> None:
         async with open_store() as backend:
             found = await backend.store.repositories.list()
-            defaults = backend.gate.defaults
+            defaults = backend.context.defaults
         if as_json:
             emit_json([_plain(record, defaults) for record in found])
             return

@@ -22,6 +22,7 @@ from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.errors import Unavailable
 from centralbot.domain.gating import DecisionContext
+from centralbot.domain.outbox import OutboxRules
 from centralbot.domain.signing import gate_token
 from centralbot.entrypoints.api.app import PeopleSide, build_app
 from centralbot.entrypoints.api.gate import gate_api
@@ -46,7 +47,6 @@ from centralbot.entrypoints.web.gate import gate_pages
 from centralbot.entrypoints.web.owner import owner_pages
 from centralbot.entrypoints.web.pages import Pages, errors_without_route
 from centralbot.entrypoints.web.sign_in import sign_in_routes
-from centralbot.ports.outbox import OutboxRules
 from centralbot.ports.people import PeopleOnGitHub, SignIn
 from centralbot.ports.use_cases.accounts import Accounts, Rights
 from centralbot.ports.use_cases.challenges import ChallengeService
@@ -107,7 +107,7 @@ def assemble(
         challenges=store.challenges,
         reports=store.reports,
         verdicts=backend.verdicts,
-        gate=backend.gate,
+        context=backend.context,
         accounts=accounts,
         rights=Rights(accounts, people, backend.clock),
         people=people,
@@ -119,7 +119,7 @@ def assemble(
         repositories=store.repositories,
         verdicts=backend.verdicts,
         verifiers=kinds,
-        defaults=backend.gate.defaults,
+        defaults=backend.context.defaults,
         clock=backend.clock,
         ids=ids,
     )
@@ -148,7 +148,7 @@ class Backend:
     store: PostgresStore
     secret_key: str = field(repr=False)
     gate_key: bytes = field(repr=False)
-    gate: DecisionContext
+    context: DecisionContext
     rules: OutboxRules
     clock: SystemClock
     ingest: Ingest
@@ -196,7 +196,7 @@ async def open_backend(
         ids, clock = SystemIds(), SystemClock()
         rules = OutboxRules(lease_s=outbox.lease_s, max_attempts=outbox.max_attempts)
         token_key = derive(store.secret_key, "gate-token")
-        the_gate = DecisionContext(
+        context = DecisionContext(
             defaults=RepoConfig(mode=Mode(gate.default_mode), window_s=gate.window_s),
             new_id=ids.new_id,
             gate_url=lambda challenge_id: f"{gate.public_url}/g/{gate_token(token_key, challenge_id)}",
@@ -205,6 +205,7 @@ async def open_backend(
             dsn,
             secret_key=store.secret_key,
             ids=ids,
+            context=context,
             rules=rules,
             max_connections=max_connections,
             answer_s=answer_s,
@@ -215,12 +216,12 @@ async def open_backend(
                 store=opened,
                 secret_key=store.secret_key,
                 gate_key=token_key,
-                gate=the_gate,
+                context=context,
                 rules=rules,
                 clock=clock,
-                ingest=Ingest(opened.deliveries, the_gate),
-                verdicts=ChallengeService(opened.challenges, the_gate),
-                sweep=Sweep(opened.upkeep, opened.health, the_gate, rules),
+                ingest=Ingest(opened.deliveries, context),
+                verdicts=ChallengeService(opened.challenges, context),
+                sweep=Sweep(opened.upkeep, opened.health, context, rules),
             )
 
 

@@ -15,7 +15,9 @@ from centralbot.adapters.github.sign_in import PeopleSettings, open_people
 from centralbot.adapters.postgres.migrate import status as schema_status
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemClock, SystemIds
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.errors import CentralbotError, Unavailable
+from centralbot.domain.gating import DecisionContext
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints import settings
 from centralbot.entrypoints.roots.backend import database
@@ -106,8 +108,10 @@ async def _store(environ: Mapping[str, str]) -> AsyncIterator[Check]:
                 yield Check("schema", "failed", f"at {at}, {schema.head} is needed: run 'centralbot db migrate'")
                 return
             yield Check("schema", "ok", f"at {schema.head}, nothing pending")
+            ids = SystemIds()
+            context = DecisionContext(defaults=RepoConfig(), new_id=ids.new_id, gate_url=str)  # it decides nothing
             async with PostgresStore.open(
-                dsn, secret_key=store.secret_key, ids=SystemIds(), max_connections=2
+                dsn, secret_key=store.secret_key, ids=ids, context=context, max_connections=2
             ) as opened:
                 skew_s = (SystemClock().now() - await opened.health.now()).total_seconds()
                 yield _skew("clock", skew_s, "the store's")

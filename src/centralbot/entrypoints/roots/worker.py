@@ -20,6 +20,7 @@ from centralbot.entrypoints.worker.app import build_app
 from centralbot.entrypoints.worker.observability import Check, Observers, Readiness, WorkerMetrics
 from centralbot.entrypoints.worker.webhook import Webhook
 from centralbot.ports.use_cases.execute import Execute
+from centralbot.ports.use_cases.executors import executors
 from centralbot.ports.use_cases.forward import Forwarder, RepositorySync
 from centralbot.ports.use_cases.work import Executor, WorkRules
 
@@ -81,7 +82,7 @@ async def open_worker(settings: WorkerSettings, github: GitHubAppSettings) -> As
         )
         executor = Executor(
             source=backend,
-            execute=Execute(pull_requests=app.pull_requests, comments=app.comments),
+            execute=Execute(executors(app.pull_requests, app.comments)),
             worker_id=settings.worker_id,
             clock=clock,
             ids=ids,

@@ -13,20 +13,22 @@ from centralbot.ports.deliveries import Deliveries
 class Ingest:
     """Takes normalized deliveries. Raises what :class:`~centralbot.ports.deliveries.Deliveries` raises."""
 
-    def __init__(self, deliveries: Deliveries, gate: DecisionContext) -> None:
+    def __init__(self, deliveries: Deliveries, context: DecisionContext) -> None:
         self._deliveries = deliveries
-        self._gate = gate
+        self._context = context
 
     async def pull_request(self, event: PullRequestEvent, *, use: SignatureUse | None = None) -> PullRequestOutcome:
         """Decide and record one pull request delivery."""
-        gate = self._gate
-        return await self._deliveries.take_pull_request(event, lambda facts: gating.decide(gate, event, facts), use=use)
+        context = self._context
+        return await self._deliveries.take_pull_request(
+            event, lambda facts: gating.decide(context, event, facts), use=use
+        )
 
     async def found(self, event: PullRequestEvent, *, mode: Mode) -> PullRequestOutcome:
         """Decide and record an open pull request that GitHub was asked for, in a repository then in ``mode``."""
-        gate = self._gate
+        context = self._context
         return await self._deliveries.take_pull_request(
-            event, lambda facts: gating.decide_found(gate, event, facts, mode=mode)
+            event, lambda facts: gating.decide_found(context, event, facts, mode=mode)
         )
 
     async def installation(self, event: InstallationEvent, *, use: SignatureUse | None = None) -> InstallationOutcome:

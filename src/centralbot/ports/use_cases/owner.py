@@ -18,8 +18,9 @@ from centralbot.domain.errors import NotFound, ValidationError
 from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import InstallationStatus
+from centralbot.domain.reports import ShadowReport
 from centralbot.ports.admin import Repositories, RepositoryRecord, Whitelist, WhitelistEntry
-from centralbot.ports.challenges import Reports, ShadowReport
+from centralbot.ports.challenges import Reports
 from centralbot.ports.people import PeopleOnGitHub, RepoRole, RepositoryAccess
 from centralbot.ports.use_cases.accounts import Accounts, Caller, Rights
 from centralbot.ports.use_cases.validation import MAX_RESOLVE, MAX_WHITELIST, cleaned_login, whitelist_problem
@@ -85,10 +86,10 @@ class AuditPage:
 class ManagedRepositories:
     """Repositories, opened for callers who may manage them: every service for owners begins here."""
 
-    def __init__(self, repositories: Repositories, rights: Rights, gate: DecisionContext) -> None:
+    def __init__(self, repositories: Repositories, rights: Rights, context: DecisionContext) -> None:
         self.repositories = repositories
         self.rights = rights
-        self.gate = gate
+        self.context = context
 
     async def open(self, caller: Caller, repo_id: int) -> ManagedRepository:
         """The repository. Raises Forbidden, Unauthenticated, Unavailable."""
@@ -101,7 +102,7 @@ class ManagedRepositories:
             full_name=hint,
             role=role,
             status=AppStatus.of(record),
-            config=config or self.gate.defaults,
+            config=config or self.context.defaults,
             configured=config is not None,
         )
 
@@ -143,7 +144,7 @@ class Owner:
             config = None if record is None else record.config
             return OwnRepository(
                 access=access,
-                mode=(config or self._managed.gate.defaults).mode,
+                mode=(config or self._managed.context.defaults).mode,
                 connected=record is not None and record.connected,
             )
 

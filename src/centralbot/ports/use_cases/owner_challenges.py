@@ -134,14 +134,14 @@ def open_owner_services(
     challenges: Challenges,
     reports: Reports,
     verdicts: ChallengeService,
-    gate: DecisionContext,
+    context: DecisionContext,
     accounts: Accounts,
     people: PeopleOnGitHub,
     rights: Rights,
     kinds: Mapping[str, str],
 ) -> OwnerServices:
     """The services over a store and GitHub. ``kinds``: each registered proof and what an owner reads beside it."""
-    managed = ManagedRepositories(repositories, rights, gate)
+    managed = ManagedRepositories(repositories, rights, context)
     return OwnerServices(
         Owner(managed=managed, accounts=accounts, people=people, reports=reports, kinds=kinds),
         OwnerWhitelist(managed=managed, accounts=accounts, people=people, whitelist=whitelist),

@@ -10,10 +10,10 @@ from centralbot.domain import verdicts
 from centralbot.domain.dedup import DELIVERY_RETENTION
 from centralbot.domain.effects import Effects
 from centralbot.domain.gating import DecisionContext
+from centralbot.domain.outbox import OutboxRules
 from centralbot.domain.verdicts import ChallengeFacts
 from centralbot.ports.admin import Health
 from centralbot.ports.challenges import Retention, Upkeep
-from centralbot.ports.outbox import OutboxRules
 
 BATCH = 1_000
 PRUNE_BATCH = 5_000
@@ -37,11 +37,11 @@ class Sweep:
     """One pass over what is due. Any number of sweepers may run at once; each due challenge is decided once."""
 
     def __init__(
-        self, upkeep: Upkeep, health: Health, gate: DecisionContext, rules: OutboxRules, *, lanes: int = 3
+        self, upkeep: Upkeep, health: Health, context: DecisionContext, rules: OutboxRules, *, lanes: int = 3
     ) -> None:
         self._upkeep = upkeep
         self._health = health
-        self._gate = gate
+        self._context = context
         self._rules = rules
         self._lanes = lanes
 
@@ -73,7 +73,7 @@ class Sweep:
                 return timed_out, exempt
 
     def _decide(self, facts: ChallengeFacts, position: int) -> Effects:
-        return verdicts.on_deadline(self._gate, facts, position=position)
+        return verdicts.on_deadline(self._context, facts, position=position)
 
     async def _prune(self) -> int:
         now = await self._health.now()

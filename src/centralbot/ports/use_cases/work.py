@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from centralbot.domain.errors import CentralbotError, Unavailable
-from centralbot.domain.outbox import ActionStatus, ActionType, Outcome, Settlement
+from centralbot.domain.outbox import ActionStatus, Outcome, Settlement
 from centralbot.ports.clock import Clock, Ids
 from centralbot.ports.outbox import ActionSource, ClaimedAction, ClaimRequest, MalformedAction
-from centralbot.ports.use_cases.execute import Execute, Execution, printable
+from centralbot.ports.use_cases.execute import Execute
+from centralbot.ports.use_cases.executors import Execution, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,7 @@ class Executor:
             request = ClaimRequest(
                 worker_id=self._worker_id,
                 limit=min(self._rules.claim_limit, free, 100),
-                action_types=tuple(ActionType),
+                action_types=self._execute.action_types,
                 max_per_installation=1,
             )
             asked_s = self._clock.monotonic_s()
@@ -171,7 +172,7 @@ class Executor:
         self._room.set()
 
     async def _handle(self, action: ClaimedAction) -> None:
-        turn = Execution(
+        execution = Execution(
             action=action,
             worker_id=self._worker_id,
             backend_now=self._source.backend_now,
@@ -179,13 +180,13 @@ class Executor:
             is_stopping=self._stopping.is_set,
         )
         try:
-            settlement = await self._execute(turn)
+            settlement = await self._execute(execution)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._giving_up or task is None:
                 raise
             task.uncancel()
-            settlement = turn.not_finished("STOPPING")
+            settlement = execution.not_finished("STOPPING")
         status, error = await self._report(settlement)
         self._observer.settled(action, settlement, status, error)
         if settlement.failure_code == "LEASE_SHORT" and not self._stopping.is_set():

@@ -1,21 +1,22 @@
 """Actions on the wire, handed out and reported (contract section 4), and their way to and from the domain.
 
-To add an action type: the struct of its payload, and its row in :data:`PAYLOADS`.
+To add an action type: the struct of its payload, and its row in :data:`WIRE_PAYLOADS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 from centralbot.adapters.backend_http.schemas.fields import GitHubId, sent
+from centralbot.domain.actions import DEFAULT_ACTION_TYPES, PAYLOADS, ActionType, CommentPayload
 from centralbot.domain.errors import ValidationError
-from centralbot.domain.outbox import DEFAULT_ACTION_TYPES, Action, ActionStatus, ActionType, Outcome, Settlement
+from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement
 from centralbot.ports.outbox import MALFORMED_ACTION, UNKNOWN_ACTION_TYPE, ClaimedAction, ClaimRequest, MalformedAction
 
 T = TypeVar("T")
@@ -56,20 +57,27 @@ class ResultBody(SignedResult, gc=False):
     comment_id: GitHubId | None = None
 
 
-class CommentPayload(Struct, gc=False):
+class WireComment(Struct, gc=False):
     """A text under a marker."""
 
     comment_markdown: str
     comment_marker: str
     reason: str = ""
 
+    @classmethod
+    def of(cls, payload: CommentPayload) -> Self:
+        return cls(payload.markdown, payload.marker, payload.reason)
 
-PAYLOADS: Mapping[ActionType, type[CommentPayload]] = {
-    ActionType.UPSERT_PR_COMMENT: CommentPayload,
-    ActionType.CLOSE_PR_WITH_COMMENT: CommentPayload,
-    ActionType.REOPEN_PR_WITH_COMMENT: CommentPayload,
+    def fields(self) -> dict[str, Any]:
+        return {"marker": self.comment_marker, "markdown": self.comment_markdown, "reason": self.reason}
+
+
+WIRE_PAYLOADS: Mapping[ActionType, type[WireComment]] = {
+    ActionType.UPSERT_PR_COMMENT: WireComment,
+    ActionType.CLOSE_PR_WITH_COMMENT: WireComment,
+    ActionType.REOPEN_PR_WITH_COMMENT: WireComment,
 }
-"""The payload of each action type."""
+"""The payload of each action type on the wire, made of the domain's (``of``), and its ``fields`` there."""
 
 
 class Envelope(Struct, Generic[P], kw_only=True, gc=False):
@@ -90,7 +98,7 @@ class Envelope(Struct, Generic[P], kw_only=True, gc=False):
     comment_id: int | None = None
 
 
-class WireAction(Envelope[CommentPayload], gc=False):
+class WireAction(Envelope[WireComment], gc=False):
     """An action as it is handed out."""
 
 
@@ -158,12 +166,12 @@ def wire_action(action: Action) -> WireAction:
         repo_full_name=action.repo_full_name,
         github_pr_number=action.pr_number,
         challenge_id=action.challenge_id,
-        payload=CommentPayload(action.markdown, action.marker, action.reason.value),
+        payload=WIRE_PAYLOADS[action.action_type].of(action.payload),
         attempts=action.attempts - 1,
         created_at=action.created_at,
         claim_token=action.claim_token,
         lease_expires_at=action.run_at,
-        comment_id=action.comment_id,
+        comment_id=action.payload.comment_id,
     )
 
 
@@ -175,7 +183,7 @@ class _RawAnswer(Struct, gc=False):
 
 _ANSWER = msgspec.json.Decoder(_RawAnswer)
 _ENVELOPE = msgspec.json.Decoder(Envelope[Raw])
-_PAYLOADS = {action_type: msgspec.json.Decoder(payload) for action_type, payload in PAYLOADS.items()}
+_PAYLOADS = {action_type: msgspec.json.Decoder(payload) for action_type, payload in WIRE_PAYLOADS.items()}
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -191,35 +199,25 @@ def claimed_actions(answer: bytes) -> list[ClaimedAction | MalformedAction]:
 def _claimed(raw: Raw) -> ClaimedAction | MalformedAction:
     try:
         row = _ENVELOPE.decode(raw)
-        payload = _PAYLOADS[row.action_type].decode(row.payload)
-        _refuse_blank(comment_markdown=payload.comment_markdown, comment_marker=payload.comment_marker)
+        wire = _PAYLOADS[row.action_type].decode(row.payload)
+        payload = PAYLOADS[row.action_type](**wire.fields()).with_comment(row.comment_id)
     except ValidationError as exc:
         return _malformed(raw, exc.message)
     except _UNREADABLE as exc:
         return _malformed(raw, str(exc))
     return ClaimedAction(
         id=row.id,
-        action_type=row.action_type,
         installation_id=row.installation_id,
         repo_id=row.github_repo_id,
         repo_full_name=row.repo_full_name,
         pr_number=row.github_pr_number,
         challenge_id=row.challenge_id,
-        marker=payload.comment_marker,
-        markdown=payload.comment_markdown,
-        reason=payload.reason,
-        comment_id=row.comment_id,
+        payload=payload,
         attempts=row.attempts,
         created_at=row.created_at,
         claim_token=row.claim_token,
         lease_expires_at=row.lease_expires_at,
     )
-
-
-def _refuse_blank(**texts: str) -> None:
-    for name, text in texts.items():
-        if not text.strip():
-            raise ValidationError(f"payload.{name}: must not be empty")
 
 
 def _malformed(raw: Raw, why: str) -> MalformedAction:
@@ -230,7 +228,7 @@ def _malformed(raw: Raw, why: str) -> MalformedAction:
         fields = {}
     action_type = _field(fields, "action_type", str)
     code = MALFORMED_ACTION
-    if action_type is not None and action_type not in PAYLOADS:
+    if action_type is not None and action_type not in WIRE_PAYLOADS:
         code, why = UNKNOWN_ACTION_TYPE, f"this worker knows no action type {action_type[:64]!r}"
     return MalformedAction(
         id=_field(fields, "id", UUID), claim_token=_field(fields, "claim_token", UUID), code=code, message=why

@@ -1,4 +1,0 @@
--- One challenge.
-select id, installation_id, repo_id, repo_full_name, pr_number, pull_request_id, html_url, author_id, author_login, head_sha,
-       mode, window_s, verification, status, reason, event_at, created_at, updated_at, deadline_at, gate_comment_id
-  from pr_challenges where id = %(id)s

@@ -1,2 +1,0 @@
--- Lock an action's row.
-select from bot_actions where id = %(id)s for update

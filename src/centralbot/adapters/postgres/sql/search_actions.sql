@@ -1,7 +1,0 @@
--- Actions as they are now, newest first, a page at a time.
-select id, seq, action_type, installation_id, repo_id, repo_full_name, pr_number, challenge_id, marker, markdown, reason,
-       comment_id, created_at, run_at, status, attempts, worker_id, claim_token, last_outcome, last_token, last_worker_id,
-       failure_code, failure_message, settled_at
-  from bot_actions_now
- where (%(status)s::text is null or status = %(status)s) and (%(before)s::uuid is null or id < %(before)s)
- order by id desc limit %(limit)s

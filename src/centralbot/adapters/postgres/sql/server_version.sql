@@ -1,2 +1,0 @@
--- The server's version.
-show server_version

@@ -1,5 +1,0 @@
--- An active session, locked: its tokens are about to be replaced.
-select s.id, s.github_user_id, u.github_login, s.encrypted_access_token, s.access_expires_at, s.encrypted_refresh_token,
-       s.refresh_expires_at, s.created_at, s.expires_at
-  from user_sessions s join users u on u.github_user_id = s.github_user_id
- where s.id = %(id)s and s.expires_at > now() for update of s
