@@ -75,7 +75,7 @@ class PullRequest:
 
 @dataclass(slots=True, kw_only=True)
 class Repository:
-    """A repository. ``collaborators`` maps account ids to role names; ``former_names`` lead here by redirect."""
+    """A repository. ``collaborators`` maps account ids to role names, ``custom_roles`` custom names to base roles."""
 
     id: int
     name: str
@@ -84,6 +84,7 @@ class Repository:
     created_at: float
     archived: bool = False
     collaborators: dict[int, str] = field(default_factory=dict)
+    custom_roles: dict[str, str] = field(default_factory=dict)
     pulls: dict[int, PullRequest] = field(default_factory=dict)
     next_number: int = 1
     open_count: int = 0

@@ -33,17 +33,20 @@ def refuse_archived(call: Call) -> None:
 def get_repository(call: Call) -> Response:
     """For a signed-in caller with their role."""
     body, user = call.shapes.full_repository(call.repo), call.caller.user
-    return Response(200, body if user is None else {**body, **call.shapes.role(call.world.role(user, call.repo))})
+    if user is not None:
+        body |= call.shapes.role(call.repo, call.world.role(user, call.repo))
+    return Response(200, body)
 
 
 def get_permission(call: Call) -> Response:
-    """``permission`` knows four levels; ``role_name`` tells maintain and triage apart."""
+    """``permission`` knows four levels; ``role_name`` tells maintain, triage and custom roles apart."""
     account = call.world.logins.get(call.params["username"].lower())
     if account is None:
         raise not_found()
     role = call.world.role(account, call.repo)
-    permission = PERMISSION_OF_ROLE.get(role, role)
-    user = call.shapes.user(account) | call.shapes.role(role)
+    base = call.repo.custom_roles.get(role, role)
+    permission = PERMISSION_OF_ROLE.get(base, base)
+    user = call.shapes.user(account) | call.shapes.role(call.repo, role)
     return Response(200, {"permission": permission, "role_name": role, "user": user})
 
 

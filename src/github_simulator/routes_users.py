@@ -158,7 +158,7 @@ def list_user_installation_repositories(call: Call) -> Response:
     ]
 
     def with_permissions(one: Repository) -> Json:
-        return {**call.shapes.repository(one), **call.shapes.role(call.world.role(user, one))}
+        return {**call.shapes.repository(one), **call.shapes.role(one, call.world.role(user, one))}
 
     return counted(call, "repositories", found, with_permissions, repository_selection=installation.selection)
 

@@ -52,6 +52,9 @@ _REPOSITORY_LINKS = {
 ROLES = ("none", "read", "triage", "write", "maintain", "admin")
 """Least first."""
 
+BASE_ROLES = ROLES[1:-1]
+"""What a custom role can be built on."""
+
 
 def timestamp(seconds: float) -> str:
     """Unix seconds as GitHub writes a time: UTC, whole seconds."""
@@ -237,9 +240,9 @@ class Shapes:
             "custom_properties": {},
         }
 
-    def role(self, role: str) -> Json:
-        """The part of a repository that says what a signed-in caller may do with it."""
-        reached = ROLES.index(role) if role in ROLES else 1
+    def role(self, repository: Repository, role: str) -> Json:
+        """The part of a repository that says what a signed-in caller may do with it. ``role`` may be a custom one."""
+        reached = ROLES.index(repository.custom_roles.get(role, role))
         permissions = {name: index < reached for index, name in enumerate(("pull", "triage", "push", "maintain"))}
         return {"permissions": {"admin": role == "admin", **permissions}, "role_name": role}
 

@@ -21,7 +21,7 @@ from github_simulator.model import (
     Repository,
     Selection,
 )
-from github_simulator.schemas import Shapes, node_id
+from github_simulator.schemas import BASE_ROLES, ROLES, Shapes, node_id
 
 RepositoryRef = str | int
 """A repository as ``owner/name`` or by its id."""
@@ -173,9 +173,17 @@ class InstallationActs(State):
             self._emit_repositories(installation, owner, added=[repository])
         return number
 
-    def set_collaborator(self, repository: RepositoryRef, login: str, role: str) -> None:
-        """Give somebody ``read``, ``triage``, ``write``, ``maintain`` or ``admin``."""
-        self.repository(repository).collaborators[self.account(login).id] = role
+    def set_collaborator(self, repository: RepositoryRef, login: str, role: str, base: str | None = None) -> None:
+        """Give somebody ``read``, ``triage``, ``write``, ``maintain`` or ``admin``.
+
+        Any other name is a custom role's, built on ``base``: ValueError unless that is read, triage, write or maintain.
+        """
+        found = self.repository(repository)
+        if role not in ROLES:
+            if base not in BASE_ROLES:
+                raise ValueError(f"the custom role {role!r} needs a base: {', '.join(BASE_ROLES)}")
+            found.custom_roles[role] = base
+        found.collaborators[self.account(login).id] = role
 
     def install(
         self,

@@ -210,3 +210,33 @@ async def test_role_names_tell_maintain_and_triage_apart() -> None:
         ("admin", "admin"),
         ("read", "read"),
     ]
+
+
+async def test_a_custom_role_is_told_by_its_name_and_its_base() -> None:
+    """``permission`` is the base, folded as any other role; a private repository gives strangers nothing."""
+    simulator = a_simulator()
+    simulator.world.add_repository("octo-org/secret", private=True)
+    simulator.world.add_repositories(7, ["octo-org/secret"])
+    async with served(simulator) as client:
+        token = await client.token()
+        for login, base in (("mia", "maintain"), ("max", "triage")):
+            grant = {"repository": "octo-org/secret", "login": login, "role": f"{base} and more", "base": base}
+            assert (await client.call("POST", "/_simulator/set_collaborator", body=grant))[0] == 200
+        path = "/repos/octo-org/secret/collaborators/{}/permission"
+        answers = [(await client.call("GET", path.format(login), token))[1] for login in ("mia", "max", "mona")]
+        unknown = (await client.call("GET", path.format("stranger"), token))[0]
+    assert [(answer["permission"], answer["role_name"]) for answer in answers] == [
+        ("write", "maintain and more"),
+        ("read", "triage and more"),
+        ("none", "none"),
+    ]
+    assert [answer["user"]["permissions"]["maintain"] for answer in answers] == [True, False, False]
+    assert unknown == 404
+
+
+@pytest.mark.parametrize("base", [{}, {"base": "admin"}, {"base": "none"}, {"base": "custom"}])
+async def test_a_custom_role_needs_a_base(base: dict[str, str]) -> None:
+    """A role out of nothing would be a typing mistake."""
+    grant = {"repository": "octo-org/hello", "login": "mia", "role": "Release manager", **base}
+    async with served(a_simulator()) as client:
+        assert (await client.call("POST", "/_simulator/set_collaborator", body=grant))[0] == 400
