@@ -11,7 +11,9 @@ import httpx
 
 from centralbot.adapters.github.app import GitHubApp, GitHubSettings, PooledNetwork, open_github
 from centralbot.domain.events import GHOST_USER_ID
+from centralbot.domain.facts import Permission
 from centralbot.ports.github import (
+    Collaborators,
     Comments,
     GitHubUnavailable,
     Installations,
@@ -34,6 +36,7 @@ class World(Protocol):
     pull_requests: PullRequests
     open_pull_requests: OpenPullRequests
     comments: Comments
+    collaborators: Collaborators
     installations: Installations
 
     def open(self, *, draft: bool = False) -> PullRequestRef: ...
@@ -45,6 +48,8 @@ class World(Protocol):
     def merge(self, ref: PullRequestRef) -> None: ...
     def label(self, ref: PullRequestRef, name: str) -> None: ...
     def lose_author(self, ref: PullRequestRef) -> None: ...
+    def grant(self, ref: PullRequestRef, login: str, role: str, *, base: Permission | None = None) -> None: ...
+    def delete_account(self, login: str) -> None: ...
     def lose_branch(self, ref: PullRequestRef) -> None: ...
     def add_repositories(self, count: int) -> None: ...
     def suspend(self, *, suspended: bool) -> None: ...
@@ -64,6 +69,7 @@ class MemoryWorld:
         self.pull_requests: PullRequests = self.github
         self.open_pull_requests: OpenPullRequests = self.github
         self.comments: Comments = self.github
+        self.collaborators: Collaborators = self.github
         self.installations: Installations = self.github
         self.installation_id = self.github.install(123, account_login="org")
 
@@ -90,6 +96,12 @@ class MemoryWorld:
 
     def label(self, ref: PullRequestRef, name: str) -> None:
         self.github.pull(ref).labels += (name,)
+
+    def grant(self, ref: PullRequestRef, login: str, role: str, *, base: Permission | None = None) -> None:
+        self.github.set_role(ref.repo_id, login, role, base=base or Permission.READ)
+
+    def delete_account(self, login: str) -> None:
+        self.github.unknown_logins.add(login.lower())
 
     def lose_author(self, ref: PullRequestRef) -> None:
         pull = self.github.pull(ref)
@@ -131,6 +143,7 @@ class SimulatorWorld:
         self.pull_requests: PullRequests = self.app.pull_requests
         self.open_pull_requests: OpenPullRequests = self.app.open_pull_requests
         self.comments: Comments = self.app.comments
+        self.collaborators: Collaborators = self.app.collaborators
         self.installations: Installations = self.app.installations
         self.world = self.simulator.world
         self.world.add_organization("org")
@@ -164,6 +177,12 @@ class SimulatorWorld:
 
     def label(self, ref: PullRequestRef, name: str) -> None:
         self.world.label(ref.repo_id, ref.number, name)
+
+    def grant(self, ref: PullRequestRef, login: str, role: str, *, base: Permission | None = None) -> None:
+        self.world.set_collaborator(ref.repo_id, login, role, base)
+
+    def delete_account(self, login: str) -> None:
+        self.world.delete_user(login)
 
     def lose_author(self, ref: PullRequestRef) -> None:
         self.world.delete_user("contrib")

@@ -1,12 +1,20 @@
 """What every GitHub behind the ports does: the one in memory, and the real client over HTTP."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from centralbot.domain.comments import with_marker
-from centralbot.ports.github import GitHubInstallationUnavailable, GitHubRefused, GitHubUnavailable, PullRequestRef
+from centralbot.domain.facts import Permission
+from centralbot.ports.github import (
+    AuthorPermission,
+    GitHubInstallationUnavailable,
+    GitHubRefused,
+    GitHubUnavailable,
+    PullRequestRef,
+)
 from tests.github_worlds import MemoryWorld, World, as_described, simulated
 
 MARKER = "centralbot:gate:0190"
@@ -243,3 +251,69 @@ async def test_the_app_tells_what_it_may_do(world: World) -> None:
     app = await world.installations.get_app()
     assert (app.slug, dict(app.permissions)) == ("centralbot", {"metadata": "read", "pull_requests": "write"})
     assert app.events == ("pull_request", "repository")
+
+
+@pytest.mark.parametrize("permission", Permission)
+async def test_every_role_of_github_is_told_apart(world: World, permission: Permission) -> None:
+    """Maintain and triage too, however the login is written."""
+    ref = world.open()
+    world.grant(ref, "mona", permission.value)
+    expected = AuthorPermission(permission=permission, role=permission.value)
+    assert [expected] * 2 == [await world.collaborators.permission(ref, login) for login in ("mona", "Mona")]
+
+
+@pytest.mark.parametrize("base", [Permission.READ, Permission.WRITE])
+async def test_a_custom_role_counts_as_its_base(world: World, base: Permission) -> None:
+    """By the name that its organization gave it."""
+    ref = world.open()
+    world.grant(ref, "mona", "Release manager", base=base)
+    expected = AuthorPermission(permission=base, role="Release manager")
+    assert expected == await world.collaborators.permission(ref, "mona")
+
+
+async def test_everybody_may_read_what_is_public(world: World) -> None:
+    """A role elsewhere changes nothing here; one that was taken away is gone at once."""
+    ref = world.open()
+    world.human_comments(ref, "hello")
+    world.grant(ref, "mona", "admin")
+    before = await world.collaborators.permission(ref, "mona")
+    world.grant(ref, "mona", "read")
+    roles = [(await world.collaborators.permission(ref, login)).role for login in ("somebody", "mona")]
+    assert (before.role, roles) == ("admin", ["read", "read"])
+
+
+async def test_an_apps_user_has_a_permission_too(world: World) -> None:
+    """``name[bot]`` is a login."""
+    ref = world.open()
+    world.grant(ref, "renovate[bot]", "write")
+    assert (await world.collaborators.permission(ref, "renovate[bot]")).permission is Permission.WRITE
+
+
+@pytest.mark.parametrize("nobody", ["", ".", "..", "mona"])
+async def test_nobody_has_no_permission(world: World, nobody: str) -> None:
+    """NOT_FOUND for a deleted account and for what cannot be a login."""
+    ref = world.open()
+    world.grant(ref, "mona", "admin")
+    world.delete_account("mona")
+    with pytest.raises(GitHubRefused) as refused:
+        await world.collaborators.permission(ref, nobody)
+    assert (refused.value.reason, refused.value.status) == ("NOT_FOUND", 404)
+
+
+async def test_a_permission_is_of_the_repository_with_that_id(world: World) -> None:
+    """Whatever name comes with it; of an unknown one there is none."""
+    ref = world.open()
+    world.grant(ref, "mona", "maintain")
+    renamed = await world.collaborators.permission(replace(ref, repo_full_name="org/former"), "mona")
+    with pytest.raises(GitHubRefused) as refused:
+        await world.collaborators.permission(replace(ref, repo_id=5), "mona")
+    assert (renamed.permission, refused.value.reason) == (Permission.MAINTAIN, "NOT_FOUND")
+
+
+async def test_a_suspended_installation_tells_no_permission(world: World) -> None:
+    """SUSPENDED: it is the installation's affair, not the author's."""
+    ref = world.open()
+    world.suspend(suspended=True)
+    with pytest.raises(GitHubInstallationUnavailable) as error:
+        await world.collaborators.permission(ref, "mona")
+    assert error.value.reason == "SUSPENDED"

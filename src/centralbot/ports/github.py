@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 
 from centralbot.domain.errors import CentralbotError
 from centralbot.domain.events import Actor, AuthorAssociation, UserType
+from centralbot.domain.facts import Permission
 
 Ready = Callable[[], None]
 """Asked right before a write is sent, after every wait (a turn, a token), and each time that it is sent again.
@@ -229,5 +230,32 @@ class OpenPullRequests(Protocol):
 
         Reading ends with the page that reaches back past ``since``: what else is on it comes too, so that it can be
         counted. The repository is found by its id where its name is out of date.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorPermission:
+    """What an account may do in a repository. ``role`` is the role's name as GitHub tells it, a custom one too.
+
+    ``permission`` is the role where GitHub itself defines it, else the one that the custom role is built on, as far as
+    GitHub tells: it folds maintain into write and triage into read.
+    """
+
+    permission: Permission
+    role: str
+
+
+class Collaborators(Protocol):
+    """What people may do in a repository: the highest of all that they were granted there."""
+
+    async def permission(self, ref: PullRequestRef, login: str) -> AuthorPermission:
+        """Ask GitHub what ``login`` may do in the repository of ``ref`` now: one request.
+
+        An App's user is ``name[bot]``. In a public repository everybody has ``read``; in a private one a stranger has
+        ``none``. The repository is found by its id alone. Raises GitHubRefused with reason NOT_FOUND when there is no
+        such user or no such repository.
+
+        https://docs.github.com/rest/collaborators/collaborators#get-repository-permissions-for-a-user
         """
         ...

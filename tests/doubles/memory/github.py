@@ -9,8 +9,10 @@ from datetime import datetime
 
 from centralbot.domain.comments import marker_line
 from centralbot.domain.events import Actor, AuthorAssociation, UserType
+from centralbot.domain.facts import Permission
 from centralbot.ports.github import (
     AppInfo,
+    AuthorPermission,
     GitHubError,
     GitHubInstallationUnavailable,
     GitHubRefused,
@@ -57,10 +59,13 @@ class MemoryPullRequest:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryRepository:
+    """``roles`` maps logins, in lower case, to what they may do here; everybody else may read."""
+
     id: int
     full_name: str
     installation_id: int
     archived: bool = False
+    roles: dict[str, AuthorPermission] = field(default_factory=dict)
     pulls: dict[int, MemoryPullRequest] = field(default_factory=dict)
 
 
@@ -88,6 +93,8 @@ class GitHubWorld:
         self.repositories: dict[int, MemoryRepository] = {}
         self.deliveries: list[WebhookDelivery] = []
         self.redelivered: list[int] = []
+        self.unknown_logins: set[str] = set()
+        """In lower case: nobody is called that. Every other login is somebody's."""
         self.calls: list[str] = []
         self._failures: list[_Failure] = []
         self._last_comment_id = 0
@@ -144,6 +151,11 @@ class GitHubWorld:
         if repo is None or pull is None or repo.installation_id != ref.installation_id:
             raise GitHubRefused("Not Found", reason="NOT_FOUND", status=404)
         return pull
+
+    def set_role(self, repo_id: int, login: str, role: str, *, base: Permission = Permission.READ) -> None:
+        """Give somebody a role: one of :class:`Permission`'s words, or a custom one that is built on ``base``."""
+        granted = Permission(role) if role in set(Permission) else base
+        self.repositories[repo_id].roles[login.lower()] = AuthorPermission(permission=granted, role=role)
 
     def merge(self, ref: PullRequestRef) -> None:
         pull = self.pull(ref)
@@ -219,7 +231,7 @@ PAGE_SIZE = 100
 
 
 class MemoryGitHub(GitHubWorld):
-    """Pass it wherever one of the four ports is asked for."""
+    """Pass it wherever one of GitHub's ports is asked for."""
 
     async def get(self, ref: PullRequestRef) -> PullRequestState:
         with self.call("get", ref.installation_id):
@@ -289,6 +301,14 @@ class MemoryGitHub(GitHubWorld):
                     comment.body = body
                     return True
             return False
+
+    async def permission(self, ref: PullRequestRef, login: str) -> AuthorPermission:
+        with self.call("permission", ref.installation_id):
+            repo = self.repositories.get(ref.repo_id)
+            here = repo is not None and repo.installation_id == ref.installation_id
+            if repo is None or not here or not login.strip(".") or login.lower() in self.unknown_logins:
+                raise GitHubRefused("Not Found", reason="NOT_FOUND", status=404)
+            return repo.roles.get(login.lower()) or AuthorPermission(permission=Permission.READ, role="read")
 
     async def get_app(self) -> AppInfo:
         with self.call("get_app"):

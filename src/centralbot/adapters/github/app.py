@@ -13,6 +13,7 @@ import httpx
 from yarl import URL
 
 from centralbot.adapters.github.client import GitHubClient, OnRequest, Transport
+from centralbot.adapters.github.collaborators import GitHubCollaborators
 from centralbot.adapters.github.installations import GitHubInstallations
 from centralbot.adapters.github.pull_requests import (
     GitHubComments,
@@ -121,6 +122,7 @@ class GitHubApp:
     pull_requests: GitHubPullRequests
     open_pull_requests: GitHubOpenPullRequests
     comments: GitHubComments
+    collaborators: GitHubCollaborators
     installations: GitHubInstallations
     transport: Transport
 
@@ -170,6 +172,7 @@ async def open_github(
                 pull_requests=GitHubPullRequests(client),
                 open_pull_requests=GitHubOpenPullRequests(client),
                 comments=GitHubComments(client, identity),
+                collaborators=GitHubCollaborators(client),
                 installations=GitHubInstallations(client),
                 transport=transport,
             )

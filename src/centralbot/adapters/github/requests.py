@@ -68,6 +68,12 @@ def update_comment(ref: PullRequestRef, comment_id: int, body: str) -> ApiReques
     return _of_repo("issues/update-comment", "PATCH", ref, f"issues/comments/{comment_id}", {"body": body})
 
 
+def get_permission(ref: PullRequestRef, login: str) -> ApiRequest:
+    """By id from the start: the answer names no repository, so one that had taken over the name would go unnoticed."""
+    path = f"/repositories/{ref.repo_id}/collaborators/{quote(login, safe='')}/permission"
+    return ApiRequest(operation="repos/get-collaborator-permission-level", method="GET", path=path)
+
+
 def get_app() -> ApiRequest:
     return ApiRequest(operation="apps/get-authenticated", method="GET", path="/app")
 

@@ -10,8 +10,10 @@ import msgspec
 
 from centralbot.adapters.github.protocol import ApiResponse
 from centralbot.domain.events import Actor, AuthorAssociation, UserType
+from centralbot.domain.facts import Permission
 from centralbot.ports.github import (
     AppInfo,
+    AuthorPermission,
     GitHubUnavailable,
     InstallationInfo,
     OpenPullRequest,
@@ -227,6 +229,18 @@ class ListedPull(msgspec.Struct):
             updated_at=self.updated_at,
             labels=tuple(label.name for label in self.labels if label.name),
         )
+
+
+class CollaboratorPermission(msgspec.Struct):
+    """``permission`` knows no maintain and no triage; ``role_name`` does, and is missing from old servers."""
+
+    permission: str
+    role_name: str | None = None
+
+    def to_port(self) -> AuthorPermission | None:
+        """None where neither word is one that we know: what GitHub means is then unknown, which is not ``none``."""
+        known = _word(Permission, self.role_name) or _word(Permission, self.permission)
+        return None if known is None else AuthorPermission(permission=known, role=self.role_name or self.permission)
 
 
 def _word(kind: type[E], word: str | None) -> E | None:
