@@ -40,7 +40,7 @@ class Program:
 
     async def install(self) -> None:
         """GitHub says that the App was installed."""
-        outcome = await self.events.installation(
+        outcome = await self.events.send(
             InstallationEvent(
                 delivery_id="install-1",
                 event_time=self.clock.now(),
@@ -55,7 +55,7 @@ class Program:
 
     async def open_pull_request(self, number: int, author: Actor) -> None:
         """GitHub says that a pull request was opened."""
-        outcome = await self.events.pull_request(
+        outcome = await self.events.send(
             PullRequestEvent(
                 delivery_id=f"opened-{number}",
                 event_time=self.clock.now(),

@@ -12,7 +12,17 @@ from uuid import UUID, uuid4
 from centralbot.domain.actions import PAYLOADS, ActionReason, ActionType, AnyPayload, UpsertComment
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.config import Mode, RepoConfig, VerificationKind
-from centralbot.domain.events import Actor, InstallationEvent, PullRequestEvent, RepositoryRef
+from centralbot.domain.events import (
+    Actor,
+    Event,
+    IngestStatus,
+    InstallationEvent,
+    InstallationOutcome,
+    OutcomeT,
+    PullRequestEvent,
+    PullRequestOutcome,
+    RepositoryRef,
+)
 from centralbot.domain.gating import DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus, NewAction, Outcome, Settlement
@@ -87,6 +97,18 @@ def an_installation_event(
         removed=tuple(a_repository(i) for i in removed),
     )
     return replace(event, **fields)
+
+
+def an_outcome(event: Event[OutcomeT], status: IngestStatus = IngestStatus.ACCEPTED) -> OutcomeT:
+    """What a backend could have made of ``event``."""
+    outcome: Any
+    if isinstance(event, InstallationEvent):
+        outcome = InstallationOutcome(
+            status=status, installation_id=event.installation_id, updated_repositories=1, reason=""
+        )
+    else:
+        outcome = PullRequestOutcome(status=status, challenge_id=None, enqueued_actions=1, reason="")
+    return outcome  # type: ignore[no-any-return]
 
 
 def a_config(mode: Mode = Mode.ENFORCE, **fields: Any) -> RepoConfig:

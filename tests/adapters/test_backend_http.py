@@ -16,11 +16,7 @@ import pytest
 from aiohttp import web
 
 from centralbot.adapters.backend_http.client import WINDOW_S, BackendClient, BackendTime
-from centralbot.adapters.backend_http.schemas.events import (
-    PullRequestRequest,
-    pull_request_event,
-    pull_request_request,
-)
+from centralbot.adapters.backend_http.schemas.events import PullRequestRequest
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.actions import ActionType
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
@@ -88,8 +84,8 @@ async def answering(
 
 async def gated(client: BackendClient) -> ClaimedAction:
     """Install, open a pull request, claim its gate comment."""
-    await client.installation(an_installation_event("created", 999))
-    await client.pull_request(a_pull_request_event())
+    await client.send(an_installation_event("created", 999))
+    await client.send(a_pull_request_event())
     return await only_claim(client)
 
 
@@ -110,8 +106,8 @@ def result(action: ClaimedAction, outcome: Outcome = Outcome.SUCCEEDED, **fields
 async def test_a_delivery_becomes_an_action_that_is_claimed_and_settled(backend: Backend) -> None:
     """The whole way of a gate comment through the four endpoints."""
     async with backend.client() as client:
-        assert (await client.installation(an_installation_event("created", 999))).status is IngestStatus.ACCEPTED
-        outcome = await client.pull_request(a_pull_request_event())
+        assert (await client.send(an_installation_event("created", 999))).status is IngestStatus.ACCEPTED
+        outcome = await client.send(a_pull_request_event())
         assert (outcome.status, outcome.enqueued_actions) == (IngestStatus.ACCEPTED, 1)
         action = await only_claim(client)
         assert (action.action_type, action.repo_id, action.pr_number) == (ActionType.UPSERT_PR_COMMENT, 999, 42)
@@ -131,8 +127,8 @@ async def test_every_field_of_a_pull_request_event_arrives(backend: Backend) -> 
         sender=MAINTAINER,
     )
     async with backend.client() as client:
-        await client.installation(an_installation_event("created", 999))
-        outcome = await client.pull_request(event)
+        await client.send(an_installation_event("created", 999))
+        outcome = await client.send(event)
     assert outcome.challenge_id is not None
     challenge = await backend.store.challenges.get(outcome.challenge_id)
     assert (challenge.author_id, challenge.author_login, challenge.reason) == (
@@ -146,10 +142,10 @@ async def test_every_field_of_a_pull_request_event_arrives(backend: Backend) -> 
 async def test_labels_arrive(backend: Backend) -> None:
     """Those that a pull request has, and the one that an event is about."""
     async with backend.client() as client:
-        await client.installation(an_installation_event("created", 999))
-        opened = await client.pull_request(a_pull_request_event(number=1, labels=("bug", "centralbot:exempt")))
-        await client.pull_request(a_pull_request_event(number=2, labels=("bug",)))
-        labeled = await client.pull_request(
+        await client.send(an_installation_event("created", 999))
+        opened = await client.send(a_pull_request_event(number=1, labels=("bug", "centralbot:exempt")))
+        await client.send(a_pull_request_event(number=2, labels=("bug",)))
+        labeled = await client.send(
             a_pull_request_event("labeled", number=2, labels=("bug",), label="Centralbot:exempt", sender=MAINTAINER)
         )
     for outcome in (opened, labeled):
@@ -161,14 +157,14 @@ async def test_labels_arrive(backend: Backend) -> None:
 def test_labels_that_are_unknown_are_not_none_at_all(labels: tuple[str, ...] | None) -> None:
     """The wire keeps them apart."""
     event = a_pull_request_event(labels=labels)
-    body = msgspec.json.decode(msgspec.json.encode(pull_request_request(event)), type=PullRequestRequest)
-    assert pull_request_event(body) == event
+    body = msgspec.json.decode(msgspec.json.encode(PullRequestRequest.of(event)), type=PullRequestRequest)
+    assert body.event() == event
 
 
 async def test_a_complete_list_drops_what_it_does_not_name(backend: Backend) -> None:
     """``repositories_complete`` and the account's details travel with an installation event."""
     async with backend.client() as client:
-        await client.installation(
+        await client.send(
             an_installation_event(
                 "created",
                 999,
@@ -178,7 +174,7 @@ async def test_a_complete_list_drops_what_it_does_not_name(backend: Backend) -> 
                 repository_selection=RepositorySelection.ALL,
             )
         )
-        outcome = await client.installation(an_installation_event("added", 999, complete=True, seconds=0))
+        outcome = await client.send(an_installation_event("added", 999, complete=True, seconds=0))
     assert outcome.updated_repositories == 2
     assert {repo.repo_id: repo.connected for repo in await backend.store.repositories.list()} == {
         999: True,
@@ -190,9 +186,9 @@ async def test_the_same_delivery_twice_is_a_duplicate(backend: Backend) -> None:
     """A retry is signed afresh, so it is taken as what it is."""
     event = a_pull_request_event()
     async with backend.client() as client:
-        await client.installation(an_installation_event("created", 999))
-        await client.pull_request(event)
-        assert (await client.pull_request(event)).status is IngestStatus.DUPLICATE
+        await client.send(an_installation_event("created", 999))
+        await client.send(event)
+        assert (await client.send(event)).status is IngestStatus.DUPLICATE
 
 
 async def test_many_calls_in_one_second_are_told_apart(backend: Backend) -> None:
@@ -204,10 +200,10 @@ async def test_many_calls_in_one_second_are_told_apart(backend: Backend) -> None
 async def test_a_waiting_claim_is_answered_when_there_is_something(backend: Backend) -> None:
     """The long poll brings the action that is queued while it waits."""
     async with backend.client() as client:
-        await client.installation(an_installation_event("created", 999))
+        await client.send(an_installation_event("created", 999))
         waiting = asyncio.create_task(client.claim(CLAIM, wait_s=20))
         await asyncio.sleep(0.05)
-        await client.pull_request(a_pull_request_event())
+        await client.send(a_pull_request_event())
         assert len(await asyncio.wait_for(waiting, 10)) == 1
 
 
@@ -238,14 +234,14 @@ async def test_a_field_that_the_backend_refuses_is_named(backend: Backend) -> No
     """400 comes back as ValidationError with the backend's words."""
     async with backend.client() as client:
         with pytest.raises(ValidationError, match=r"head_sha"):
-            await client.pull_request(a_pull_request_event(head_sha="short"))
+            await client.send(a_pull_request_event(head_sha="short"))
 
 
 async def test_a_wrong_address_is_unavailable_and_says_what_to_check(backend: Backend) -> None:
     """A path that is not there means that the setting is wrong, not that an event was refused."""
     async with backend.client(url=f"{backend.url}/nowhere") as client:
         with pytest.raises(Unavailable):
-            await client.pull_request(a_pull_request_event())
+            await client.send(a_pull_request_event())
 
 
 async def test_nobody_listening_is_unavailable(unused_tcp_port: int) -> None:
@@ -254,7 +250,7 @@ async def test_nobody_listening_is_unavailable(unused_tcp_port: int) -> None:
         url=f"http://127.0.0.1:{unused_tcp_port}", key_id=KEY_ID, secret=SECRET, clock=SystemClock()
     ) as client:
         with pytest.raises(Unavailable):
-            await client.pull_request(a_pull_request_event())
+            await client.send(a_pull_request_event())
         with pytest.raises(Unavailable):
             await client.check()
 
@@ -292,7 +288,7 @@ async def test_answers_of_a_server_in_trouble_are_unavailable(
 
     async with answering(handler) as client:
         with pytest.raises(Unavailable) as caught:
-            await client.pull_request(a_pull_request_event())
+            await client.send(a_pull_request_event())
     assert caught.value.retry_after_s == retry_after_s
 
 
@@ -305,7 +301,7 @@ async def test_an_answer_that_is_not_the_contracts_is_unavailable(text: str) -> 
 
     async with answering(handler) as client:
         with pytest.raises(Unavailable):
-            await client.pull_request(a_pull_request_event())
+            await client.send(a_pull_request_event())
 
 
 async def test_a_backend_that_does_not_answer_is_unavailable() -> None:
@@ -412,8 +408,8 @@ async def test_a_plain_backend_is_told_nothing_that_it_need_not_know() -> None:
         return web.json_response({"ingest_status": "ACCEPTED", "actions": [], "status": "DONE", "id": str(uuid4())})
 
     async with answering(handler) as client:
-        await client.pull_request(a_pull_request_event(updated_at=None))
-        await client.installation(an_installation_event("suspend", account_login=None))
+        await client.send(a_pull_request_event(updated_at=None))
+        await client.send(an_installation_event("suspend", account_login=None))
         await client.claim(ClaimRequest(worker_id="worker-1"))
         await client.settle(Settlement(action_id=uuid4(), worker_id="worker-1", outcome=Outcome.SUCCEEDED))
     pull_request, installation, claim, settled = bodies

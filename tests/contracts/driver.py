@@ -10,8 +10,8 @@ from centralbot.domain import gating, installation, verdicts
 from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import Challenge
 from centralbot.domain.config import RepoConfig
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.dedup import SignatureUse
+from centralbot.domain.events import InstallationEvent, InstallationOutcome, PullRequestEvent, PullRequestOutcome
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import Action, ActionStatus, OutboxRules, Outcome
 from centralbot.ports.admin import Actions, Health, Repositories, ServiceKeys, Whitelist

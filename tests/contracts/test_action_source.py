@@ -35,7 +35,7 @@ class WorkerSide:
     advance: Callable[[float], Awaitable[None]]
 
     async def opened(self, number: int = 42) -> None:
-        outcome = await self.events.pull_request(a_pull_request_event(number=number))
+        outcome = await self.events.send(a_pull_request_event(number=number))
         assert (outcome.status, outcome.enqueued_actions) == (IngestStatus.ACCEPTED, 1)
 
     async def claim(self, worker_id: str = "w-1", *, wait_s: float = 0.0) -> list[ClaimedAction]:
@@ -61,20 +61,20 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[WorkerSide]:
         clock, ids = ManualClock(), SequentialIds()
         under = a_memory_store(clock, ids, a_context(a_config(), new_id=ids.new_id))
         events = MemoryEventSink(under.store.deliveries, under.context)
-        await events.installation(an_installation_event("created", REPO))
+        await events.send(an_installation_event("created", REPO))
         yield WorkerSide(events, MemoryActionSource(under.store.outbox, clock), under.advance)
         return
     async with serving(request.getfixturevalue("database")) as api:
         client = BackendClient(url=api.bot.url, key_id=KEY_ID, secret=SECRET, clock=SystemClock())
         async with client:
-            await client.installation(an_installation_event("created", REPO))
+            await client.send(an_installation_event("created", REPO))
             yield WorkerSide(client, client, api.advance)
 
 
 async def test_a_delivery_is_taken_once(backend: WorkerSide) -> None:
     """The second answer names what the first one made."""
     event = a_pull_request_event()
-    first, second = await backend.events.pull_request(event), await backend.events.pull_request(event)
+    first, second = await backend.events.send(event), await backend.events.send(event)
     assert (first.status, first.enqueued_actions) == (IngestStatus.ACCEPTED, 1)
     assert (second.status, second.enqueued_actions) == (IngestStatus.DUPLICATE, 0)
     assert second.challenge_id == first.challenge_id is not None
@@ -83,7 +83,7 @@ async def test_a_delivery_is_taken_once(backend: WorkerSide) -> None:
 async def test_an_installation_event_is_taken(backend: WorkerSide) -> None:
     """Repositories are counted; a repeated one is a duplicate."""
     event = an_installation_event("added", added=(1, 2), seconds=10)
-    first, second = await backend.events.installation(event), await backend.events.installation(event)
+    first, second = await backend.events.send(event), await backend.events.send(event)
     assert (first.status, first.installation_id, first.updated_repositories) == (IngestStatus.ACCEPTED, INSTALLATION, 2)
     assert (second.status, second.installation_id, second.updated_repositories) == (IngestStatus.DUPLICATE, None, 0)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass, field
+from uuid import uuid4
 
 import pytest
 
@@ -11,7 +13,8 @@ from centralbot.domain.actions import ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.dedup import SignatureUse
-from centralbot.domain.events import IngestStatus, PullRequestEvent
+from centralbot.domain.effects import AuditEvent, Effects
+from centralbot.domain.events import IngestStatus, PullRequestActivity, PullRequestEvent
 from centralbot.domain.gating import Decision, GateFacts, Reason
 from centralbot.domain.outbox import ActionStatus
 from centralbot.domain.rules import MAINTAINER_REOPENED
@@ -114,6 +117,49 @@ async def test_a_replayed_signature_is_refused_before_anything(store: UnderTest)
     with pytest.raises(SignatureReplayed):
         await store.take(other, use=USE)
     assert (await store.take(other)).status == ACCEPTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waved(PullRequestActivity):
+    """Something else that happens on a pull request."""
+
+    event_name: str = field(default="waved", init=False)
+
+
+async def test_whatever_happens_on_a_pull_request_is_taken_once(store: UnderTest) -> None:
+    """Its handler has the facts of the pull request; what it writes is there once, and a delivery has its name."""
+    await store.connect()
+    opened = a_pull_request_event()
+    challenge_id = (await store.take(opened)).challenge_id
+    event = Waved(
+        delivery_id=opened.delivery_id,
+        event_time=opened.event_time,
+        action="closed",  # of another event: the pull request is as open as it was
+        installation_id=opened.installation_id,
+        repository=opened.repository,
+        number=opened.number,
+        author=opened.author,
+    )
+
+    def decide(facts: GateFacts) -> Decision:
+        assert facts.challenge is not None
+        row = AuditEvent(
+            id=uuid4(),
+            at=facts.now,
+            event="waved",
+            actor="github:1",
+            repo_id=REPO,
+            challenge_id=challenge_id,
+            detail={},
+        )
+        return Decision(status=ACCEPTED, reason="WAVED", challenge_id=facts.challenge.id, effects=Effects(audit=(row,)))
+
+    first, second = [await store.store.deliveries.take_pull_request(event, decide) for _ in range(2)]
+    assert (first.status, first.challenge_id, first.enqueued_actions) == (ACCEPTED, challenge_id, 0)
+    assert (second.status, second.challenge_id, second.enqueued_actions) == (DUPLICATE, challenge_id, 0)
+    assert [row.event for row in await store.store.reports.audit(REPO)].count("waved") == 1
+    again = await store.take(a_pull_request_event("synchronize", seconds=-10))
+    assert (again.status, again.reason) == (ACCEPTED, Reason.ALREADY_PENDING)
 
 
 async def test_one_delivery_id_serves_a_pull_request_and_an_installation_event(store: UnderTest) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import NotFound, Unavailable, ValidationError
-from centralbot.domain.events import InstallationEvent
+from centralbot.domain.events import Event, OutcomeT
 from centralbot.domain.installation import InstallationStatus
 from centralbot.ports.github import GitHubUnavailable, InstallationInfo, WebhookDelivery
 from centralbot.ports.use_cases.ingest import Ingest
@@ -120,7 +120,7 @@ async def test_a_store_that_cannot_answer_ends_the_run(store: UnderTest) -> None
     """With its own error, not a group of them."""
 
     class Broken(Ingest):
-        async def installation(self, event: InstallationEvent, *, use: SignatureUse | None = None) -> NoReturn:
+        async def take(self, event: Event[OutcomeT], *, use: SignatureUse | None = None) -> NoReturn:
             raise Unavailable("the store cannot answer")
 
     use_case = GitHubSync(

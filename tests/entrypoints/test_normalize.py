@@ -16,13 +16,15 @@ from centralbot.domain.events import (
     AccountType,
     Actor,
     AuthorAssociation,
+    Event,
     InstallationEvent,
     PullRequestEvent,
     RepositoryRef,
     RepositorySelection,
     UserType,
 )
-from centralbot.entrypoints.worker.normalize import Ignored, normalize
+from centralbot.domain.handlers import RELEVANT
+from centralbot.entrypoints.worker.events import NORMALIZERS, Ignored, normalize
 from tests.builders import T0
 
 PAYLOADS = Path(__file__).parent.parent / "data" / "payloads"
@@ -36,7 +38,7 @@ def payload(name: str) -> dict[str, Any]:
     return content
 
 
-def read(event: str, content: dict[str, Any]) -> PullRequestEvent | InstallationEvent | Ignored:
+def read(event: str, content: dict[str, Any]) -> Event[Any] | Ignored:
     return normalize(event, json.dumps(content).encode(), delivery_id="d", received_at=T0)
 
 
@@ -343,3 +345,8 @@ def test_what_is_not_json_is_refused(event: str, body: bytes) -> None:
     """Whatever the event is called: not JSON is 400."""
     with pytest.raises(ValidationError):
         normalize(event, body, delivery_id="d", received_at=T0)
+
+
+def test_every_event_that_somebody_handles_is_read() -> None:
+    """A handler without a normalizer would never hear of its event."""
+    assert set(NORMALIZERS) == set(RELEVANT)

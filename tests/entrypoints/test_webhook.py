@@ -14,14 +14,14 @@ import aiohttp
 import pytest
 
 from centralbot.adapters.system import SystemClock, SystemIds
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import Forbidden, Unavailable, ValidationError
-from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent
+from centralbot.domain.events import Event, IngestStatus, InstallationEvent, OutcomeT, PullRequestEvent
 from centralbot.entrypoints.server import make_server
 from centralbot.entrypoints.worker.app import build_app
 from centralbot.entrypoints.worker.observability import Observers, Readiness, WorkerMetrics
 from centralbot.entrypoints.worker.webhook import Webhook
 from centralbot.ports.use_cases.forward import Forwarder, RepositorySync
+from tests.builders import an_outcome
 from tests.doubles.memory.github import MemoryGitHub
 from tests.entrypoints.serving import listening
 
@@ -49,7 +49,7 @@ class Bot:
         self.github = MemoryGitHub(self.clock.now)
         self.metrics = WorkerMetrics()
         self.errors: list[Exception] = []
-        self.taken: list[PullRequestEvent | InstallationEvent] = []
+        self.taken: list[Event[Any]] = []
         self.answers = IngestStatus.ACCEPTED
         self.problems: list[str] = []
         self.is_stopping = False
@@ -77,20 +77,11 @@ class Bot:
         )
         self.server = make_server(build_app(webhook, readiness, self.metrics), host="127.0.0.1", port=0)
 
-    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
-        self._take(event)
-        return PullRequestOutcome(status=self.answers, challenge_id=None, enqueued_actions=1, reason="")
-
-    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
-        self._take(event)
-        return InstallationOutcome(
-            status=IngestStatus.ACCEPTED, installation_id=event.installation_id, updated_repositories=1, reason=""
-        )
-
-    def _take(self, event: PullRequestEvent | InstallationEvent) -> None:
+    async def send(self, event: Event[OutcomeT]) -> OutcomeT:
         if self.errors:
             raise self.errors.pop(0)
         self.taken.append(event)
+        return an_outcome(event, self.answers)
 
     async def _check(self) -> str:
         if self.problems:

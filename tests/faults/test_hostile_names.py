@@ -15,7 +15,7 @@ from centralbot.domain.challenge import Challenge
 from centralbot.domain.comments import code
 from centralbot.domain.events import Actor, RepositoryRef
 from centralbot.entrypoints.logs import configure_logging
-from centralbot.entrypoints.worker.normalize import normalize
+from centralbot.entrypoints.worker.events import normalize
 from tests.adapters.simulators import a_simulator, served
 from tests.builders import MAINTAINER, REPO, T0, a_pull_request_event
 from tests.contracts.adapters import open_memory, open_postgres

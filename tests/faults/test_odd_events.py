@@ -16,7 +16,7 @@ from centralbot.domain.events import PullRequestEvent
 from centralbot.domain.gating import Reason
 from centralbot.entrypoints.http import MIB, PayloadTooLarge, read_body
 from centralbot.entrypoints.logs import configure_logging
-from centralbot.entrypoints.worker.normalize import normalize
+from centralbot.entrypoints.worker.events import normalize
 from centralbot.entrypoints.worker.webhook import LIMIT
 from tests.builders import T0, WINDOW_S, a_config, an_installation_event
 from tests.contracts.driver import UnderTest

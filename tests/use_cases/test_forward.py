@@ -7,12 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import CentralbotError, Forbidden, Unavailable, ValidationError
-from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent, RepositoryRef
+from centralbot.domain.events import (
+    Event,
+    IngestStatus,
+    InstallationEvent,
+    OutcomeT,
+    PullRequestEvent,
+    RepositoryRef,
+)
 from centralbot.ports.github import GitHubInstallationUnavailable, GitHubRefused, GitHubUnavailable
 from centralbot.ports.use_cases.forward import Forwarder, RepositorySync, parts
-from tests.builders import a_pull_request_event, a_repository, an_installation_event
+from tests.builders import a_pull_request_event, a_repository, an_installation_event, an_outcome
 from tests.doubles.memory.clock import START, ManualClock, SequentialIds
 from tests.doubles.memory.github import MemoryGitHub
 
@@ -27,17 +33,13 @@ class Sink:
         self.status = IngestStatus.ACCEPTED
         self.hangs = False
 
-    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
+    async def send(self, event: Event[OutcomeT]) -> OutcomeT:
         await self._fail()
-        self.pull_requests.append(event)
-        return PullRequestOutcome(status=self.status, challenge_id=None, enqueued_actions=1, reason="")
-
-    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
-        await self._fail()
-        self.installations.append(event)
-        return InstallationOutcome(
-            status=self.status, installation_id=event.installation_id, updated_repositories=0, reason=""
-        )
+        if isinstance(event, PullRequestEvent):
+            self.pull_requests.append(event)
+        if isinstance(event, InstallationEvent):
+            self.installations.append(event)
+        return an_outcome(event, self.status)
 
     async def _fail(self) -> None:
         if self.hangs:
@@ -78,7 +80,7 @@ def bench() -> Bench:
 async def test_an_event_is_sent_again_until_the_backend_has_it(bench: Bench) -> None:
     """A backend that is away for a moment costs no delivery."""
     bench.sink.errors = [Unavailable("restarting") for _ in range(4)]
-    outcome = await bench.forwarder.pull_request(a_pull_request_event())
+    outcome = await bench.forwarder.forward(a_pull_request_event())
     assert (outcome.status, len(bench.sink.pull_requests)) == (IngestStatus.ACCEPTED, 1)
 
 
@@ -86,7 +88,7 @@ async def test_a_backend_that_stays_away_is_given_up_within_the_budget(bench: Be
     """GitHub waits ten seconds, so after eight of them the answer is that it failed."""
     bench.sink.errors = [Unavailable("down") for _ in range(1000)]
     with pytest.raises(Unavailable):
-        await bench.forwarder.pull_request(a_pull_request_event())
+        await bench.forwarder.forward(a_pull_request_event())
     assert 5 < bench.clock.monotonic_s() <= 8
 
 
@@ -94,7 +96,7 @@ async def test_a_backend_that_asks_for_more_time_than_there_is_is_not_asked_agai
     """Retry-After beyond the budget ends it at once."""
     bench.sink.errors = [Unavailable("down", retry_after_s=60), Unavailable("down")]
     with pytest.raises(Unavailable):
-        await bench.forwarder.pull_request(a_pull_request_event())
+        await bench.forwarder.forward(a_pull_request_event())
     assert len(bench.sink.errors) == 1
 
 
@@ -103,7 +105,7 @@ async def test_a_backend_that_hangs_is_given_up() -> None:
     bench = Bench(budget_s=1.0)
     bench.sink.hangs = True
     with pytest.raises(Unavailable):
-        await bench.forwarder.pull_request(a_pull_request_event(), spent_s=5.0)
+        await bench.forwarder.forward(a_pull_request_event(), spent_s=5.0)
 
 
 @pytest.mark.parametrize("error", [Forbidden("key"), ValidationError("pull_request.id: missing")])
@@ -111,7 +113,7 @@ async def test_a_refusal_is_not_repeated(bench: Bench, error: CentralbotError) -
     """The same event would be refused again."""
     bench.sink.errors = [error, Unavailable("not reached")]
     with pytest.raises(type(error)):
-        await bench.forwarder.pull_request(a_pull_request_event())
+        await bench.forwarder.forward(a_pull_request_event())
     assert len(bench.sink.errors) == 1
 
 
@@ -132,7 +134,7 @@ async def test_the_full_list_follows_what_may_have_changed_it(
     bench: Bench, event_name: str, action: str, follows: bool
 ) -> None:
     """Whoever is suspended or gone cannot be asked; a rename says all there is."""
-    await bench.forwarder.installation(an_installation_event(action, event_name=event_name))
+    await bench.forwarder.forward(an_installation_event(action, event_name=event_name))
     await bench.sync.drain(5.0)
     assert len(bench.sink.installations) == (2 if follows else 1)
 
@@ -140,7 +142,7 @@ async def test_the_full_list_follows_what_may_have_changed_it(
 async def test_the_list_is_complete_and_stamped_with_the_time_of_asking(bench: Bench) -> None:
     """What is not in it is gone, as of the moment before GitHub was asked."""
     event = an_installation_event("removed", removed=(9,))
-    await bench.forwarder.installation(event)
+    await bench.forwarder.forward(event)
     await bench.sync.drain(5.0)
     sent = bench.sink.installations[1]
     assert (sent.event_name, sent.action, sent.complete) == ("installation_repositories", "added", True)
@@ -151,7 +153,7 @@ async def test_the_list_is_complete_and_stamped_with_the_time_of_asking(bench: B
 
 async def test_the_list_is_never_older_than_its_event(bench: Bench) -> None:
     """Where our clock is behind GitHub's, the event's own time is the later one."""
-    await bench.forwarder.installation(an_installation_event("created", event_time=START + timedelta(seconds=30)))
+    await bench.forwarder.forward(an_installation_event("created", event_time=START + timedelta(seconds=30)))
     await bench.sync.drain(5.0)
     assert bench.sink.installations[1].event_time == START + timedelta(seconds=30)
 
@@ -159,7 +161,7 @@ async def test_the_list_is_never_older_than_its_event(bench: Bench) -> None:
 async def test_an_ignored_event_brings_no_list(bench: Bench) -> None:
     """A deleted installation is not asked about."""
     bench.sink.status = IngestStatus.IGNORED
-    await bench.forwarder.installation(an_installation_event("created"))
+    await bench.forwarder.forward(an_installation_event("created"))
     await bench.sync.drain(5.0)
     assert len(bench.sink.installations) == 1
 

@@ -55,8 +55,8 @@ class Fleet:
         self.done = Done()
 
     async def gate_it(self) -> None:
-        await self.sink.installation(an_installation_event("created", REPO))
-        outcome = await self.sink.pull_request(a_pull_request_event())
+        await self.sink.send(an_installation_event("created", REPO))
+        outcome = await self.sink.send(a_pull_request_event())
         assert (outcome.status, outcome.enqueued_actions) == (IngestStatus.ACCEPTED, 1)
 
     def worker(self, name: str) -> Executor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from centralbot.domain.events import IngestStatus
+from centralbot.domain.events import IngestStatus, InstallationOutcome, PullRequestOutcome
 
 MAX_SKEW_S = 300
 """How far a request's timestamp may be from the backend's clock, either way, in seconds."""
@@ -28,26 +28,6 @@ class SignatureUse:
 
     signed_at: int
     digest: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequestOutcome:
-    """The answer to a pull request delivery; ``reason`` is for logs and metrics, not for callers."""
-
-    status: IngestStatus
-    challenge_id: UUID | None
-    enqueued_actions: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallationOutcome:
-    """The answer to an installation delivery."""
-
-    status: IngestStatus
-    installation_id: int | None
-    updated_repositories: int
-    reason: str
 
 
 def duplicate_pull_request(challenge_id: UUID | None) -> PullRequestOutcome:

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
+from uuid import UUID
 
 
 class UserType(StrEnum):
@@ -75,51 +78,113 @@ class RepositoryRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequestEvent:
-    """One delivery about one pull request. ``updated_at`` is the PR's own clock, the best order that GitHub gives.
+class EventOutcome:
+    """What became of one delivery; ``reason`` is for logs and metrics, not for callers."""
 
-    ``labels`` are the names of those that it has, ``label`` the one that ``labeled`` is about. None is unknown: what a
-    client leaves out is never "no".
-    """
-
-    delivery_id: str
-    event_time: datetime
-    installation_id: int
-    action: str
-    repository: RepositoryRef
-    number: int
-    pull_request_id: int
-    html_url: str
-    is_draft: bool
-    author: Actor
-    head_sha: str
-    author_type: UserType | None = None
-    author_association: AuthorAssociation | None = None
-    merged: bool | None = None
-    updated_at: datetime | None = None
-    sender: Actor | None = None
-    labels: tuple[str, ...] | None = None
-    label: str | None = None
+    status: IngestStatus
+    reason: str
 
     @property
-    def at(self) -> datetime:
-        """The time by which events of one pull request are ordered."""
-        return self.updated_at or self.event_time
+    def told(self) -> Mapping[str, str | int | None]:
+        """What a log line says beside them."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstallationEvent:
-    """One delivery about an installation or its repositories.
+class PullRequestOutcome(EventOutcome):
+    """What became of something that happened on one pull request: its challenge, and how many actions were queued."""
 
-    ``complete`` says that ``repositories`` is everything the installation can reach, so that what is not listed is
-    gone. GitHub's own ``installation_repositories.removed`` can carry an empty list when a selection replaces "all".
-    """
+    challenge_id: UUID | None
+    enqueued_actions: int
+
+    @property
+    def told(self) -> Mapping[str, str | int | None]:
+        return {"challenge_id": None if self.challenge_id is None else str(self.challenge_id)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationOutcome(EventOutcome):
+    """What became of an installation delivery."""
+
+    installation_id: int | None
+    updated_repositories: int
+
+    @property
+    def told(self) -> Mapping[str, str | int | None]:
+        return {"updated_repositories": self.updated_repositories}
+
+
+OutcomeT = TypeVar("OutcomeT", bound=EventOutcome, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Generic[OutcomeT]):
+    """One delivery of GitHub; its type parameter is what it is answered with. ``event_name`` is GitHub's own word."""
 
     delivery_id: str
     event_time: datetime
     event_name: str
     action: str
     installation_id: int
+
+    @property
+    def told(self) -> Mapping[str, int]:
+        """What it is about beside its installation, for a log line."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestActivity(Event[PullRequestOutcome]):
+    """Whatever happened on one pull request, to it or under it. ``author`` is the pull request's."""
+
+    repository: RepositoryRef
+    number: int
+    author: Actor
+    sender: Actor | None = None
+
+    @property
+    def at(self) -> datetime:
+        """The time by which what happens on one pull request is ordered."""
+        return self.event_time
+
+    @property
+    def told(self) -> Mapping[str, int]:
+        return {"repo_id": self.repository.id, "pr_number": self.number}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestEvent(PullRequestActivity):
+    """A pull request itself. ``updated_at`` is its own clock, the best order that GitHub gives.
+
+    ``labels`` are the names of those that it has, ``label`` the one that ``labeled`` is about. None is unknown: what a
+    client leaves out is never "no".
+    """
+
+    event_name: str = field(default="pull_request", init=False)
+    pull_request_id: int
+    html_url: str
+    is_draft: bool
+    head_sha: str
+    author_type: UserType | None = None
+    author_association: AuthorAssociation | None = None
+    merged: bool | None = None
+    updated_at: datetime | None = None
+    labels: tuple[str, ...] | None = None
+    label: str | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.updated_at or self.event_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationEvent(Event[InstallationOutcome]):
+    """An installation or its repositories.
+
+    ``complete`` says that ``repositories`` is everything the installation can reach, so that what is not listed is
+    gone. GitHub's own ``installation_repositories.removed`` can carry an empty list when a selection replaces "all".
+    """
+
     account_login: str | None = None
     account_type: AccountType | None = None
     account_id: int | None = None

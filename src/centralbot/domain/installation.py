@@ -12,8 +12,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from centralbot.domain.challenge import CancelReason
-from centralbot.domain.dedup import InstallationOutcome
-from centralbot.domain.events import AccountType, IngestStatus, InstallationEvent, RepositoryRef, RepositorySelection
+from centralbot.domain.events import (
+    AccountType,
+    IngestStatus,
+    InstallationEvent,
+    InstallationOutcome,
+    RepositoryRef,
+    RepositorySelection,
+)
 from centralbot.domain.machine import Table
 
 

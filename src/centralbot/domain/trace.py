@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from centralbot.domain.challenge import CancelReason
 from centralbot.domain.config import BY_NAME, Mode, changes
 from centralbot.domain.effects import AuditEvent
+from centralbot.domain.handlers import HANDLERS, Tell
 from centralbot.domain.rules import DRAFT, EXEMPTIONS, RULES, unmet
 from centralbot.domain.rules.associations import AUTHORS
 from centralbot.domain.words import duration
@@ -129,7 +130,7 @@ def _action(done: str) -> Callable[[AuditEvent, str], str]:
     return lambda _, by: f"{by} {done}."
 
 
-SENTENCES: Mapping[str, Callable[[AuditEvent, str], str]] = {
+SENTENCES: Mapping[str, Tell] = {
     "challenge.created": _created,
     "challenge.exempted": _exempted,
     "challenge.verified": _verified,
@@ -142,5 +143,6 @@ SENTENCES: Mapping[str, Callable[[AuditEvent, str], str]] = {
     "whitelist.removed": _whitelist("took {name} off the whitelist"),
     "action.retried": _action("had a comment, close or reopen that had failed tried again"),
     "action.canceled": _action("canceled a comment, close or reopen that was waiting"),
+    **{event: tell for handler in HANDLERS.values() for event, tell in handler.sentences.items()},
 }
 """Every event that is written to the audit."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from litestar import Litestar, Response, Router, get, post
 
 from centralbot.domain.errors import CentralbotError, Forbidden, NotFound
+from centralbot.domain.handlers import RELEVANT
 from centralbot.entrypoints.http import MIB
 from centralbot.entrypoints.parameters import AnyRequest
 from centralbot.entrypoints.settings.backend import CALLBACK_PATH
@@ -24,8 +25,8 @@ from centralbot.entrypoints.web.pages import CSP, Pages, page_errors
 
 PERMISSIONS: Mapping[str, str] = {"pull_requests": "write", "metadata": "read"}
 """To read pull requests, comment on them, close and reopen them."""
-EVENTS = ("pull_request", "repository")
-"""Installation events come by themselves."""
+EVENTS = tuple(name for name in RELEVANT if not name.startswith("installation"))
+"""What the App subscribes to; installation events come by themselves."""
 
 WEBHOOK_PATH = "/webhooks/github"
 MAX_NAME_CHARS = 34

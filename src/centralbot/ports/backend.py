@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.events import Event, OutcomeT
 
 
 class EventSink(Protocol):
-    """Takes normalized events; every call is signed afresh.
+    """Takes normalized events, of every kind."""
 
-    Raises Unavailable (nothing was taken for sure; send it again), ValidationError, Forbidden.
-    """
+    async def send(self, event: Event[OutcomeT]) -> OutcomeT:
+        """Forward one event, signed afresh. Sending it again is safe: the backend takes a delivery once.
 
-    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
-        """Forward one pull request event."""
-        ...
-
-    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
-        """Forward one installation event."""
+        Raises Unavailable (nothing was taken for sure; send it again), ValidationError, Forbidden.
+        """
         ...

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
+from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import Forbidden
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.events import InstallationEvent, InstallationOutcome, PullRequestActivity, PullRequestOutcome
 from centralbot.domain.gating import Decision, GateFacts
 from centralbot.domain.installation import InstallationEffects, InstallationFacts
 
@@ -32,9 +32,9 @@ class Deliveries(Protocol):
     """
 
     async def take_pull_request(
-        self, event: PullRequestEvent, decide: DecidePullRequest, *, use: SignatureUse | None = None
+        self, event: PullRequestActivity, decide: DecidePullRequest, *, use: SignatureUse | None = None
     ) -> PullRequestOutcome:
-        """Take one pull request delivery; DUPLICATE, with the first time's challenge, when it was taken before."""
+        """Take a delivery about a pull request; DUPLICATE, with the first time's challenge, if it was taken before."""
         ...
 
     async def take_installation(

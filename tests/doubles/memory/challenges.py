@@ -10,15 +10,15 @@ from uuid import UUID
 from tests.doubles.memory.state import State, TakenDelivery, apply, audit
 
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.dedup import (
-    DUPLICATE_INSTALLATION,
-    InstallationOutcome,
-    PullRequestOutcome,
-    SignatureUse,
-    duplicate_pull_request,
-)
+from centralbot.domain.dedup import DUPLICATE_INSTALLATION, SignatureUse, duplicate_pull_request
 from centralbot.domain.effects import AuditEvent
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.events import (
+    InstallationEvent,
+    InstallationOutcome,
+    PullRequestActivity,
+    PullRequestEvent,
+    PullRequestOutcome,
+)
 from centralbot.domain.gating import CLOSING, GateFacts, Reason
 from centralbot.domain.installation import InstallationEffects, InstallationFacts, InstallationStatus
 from centralbot.domain.outbox import Action, cancel_removed
@@ -28,6 +28,10 @@ from centralbot.ports.challenges import MAX_NOTES, MAX_REPORT_DAYS, DecideChalle
 from centralbot.ports.deliveries import DecideInstallation, DecidePullRequest
 
 
+def _closes(event: PullRequestActivity) -> bool:
+    return isinstance(event, PullRequestEvent) and event.action in CLOSING
+
+
 class MemoryDeliveries:
     """See :class:`~centralbot.ports.deliveries.Deliveries`."""
 
@@ -35,9 +39,9 @@ class MemoryDeliveries:
         self._state = state
 
     async def take_pull_request(
-        self, event: PullRequestEvent, decide: DecidePullRequest, *, use: SignatureUse | None = None
+        self, event: PullRequestActivity, decide: DecidePullRequest, *, use: SignatureUse | None = None
     ) -> PullRequestOutcome:
-        state, key = self._state, (event.delivery_id, "pull_request")
+        state, key = self._state, (event.delivery_id, event.event_name)
         state.check_use(use)
         if (taken := state.deliveries.get(key)) is not None:
             state.record_use(use)
@@ -50,7 +54,7 @@ class MemoryDeliveries:
             event_at=event.at,
             reason=decision.reason,
             challenge_id=decision.challenge_id,
-            closed=(event.repository.id, event.number) if event.action in CLOSING else None,
+            closed=(event.repository.id, event.number) if _closes(event) else None,
         )
         return PullRequestOutcome(
             status=decision.status,
@@ -75,7 +79,7 @@ class MemoryDeliveries:
         )
         return effects.outcome
 
-    def _gate_facts(self, event: PullRequestEvent) -> GateFacts:
+    def _gate_facts(self, event: PullRequestActivity) -> GateFacts:
         state, pr_key = self._state, (event.repository.id, event.number)
         installation = state.installations.get(event.installation_id)
         row = state.repositories.get((event.installation_id, event.repository.id))

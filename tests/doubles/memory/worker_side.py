@@ -6,28 +6,23 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from centralbot.domain import gating, installation
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.events import Event, OutcomeT
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import Action, ActionStatus, Settlement
 from centralbot.ports.clock import Clock
 from centralbot.ports.deliveries import Deliveries
 from centralbot.ports.outbox import ClaimedAction, ClaimRequest, Outbox
+from centralbot.ports.use_cases.ingest import Ingest
 
 
 class MemoryEventSink:
     """See :class:`~centralbot.ports.backend.EventSink`."""
 
     def __init__(self, deliveries: Deliveries, context: DecisionContext) -> None:
-        self._deliveries = deliveries
-        self._context = context
+        self._ingest = Ingest(deliveries, context)
 
-    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
-        return await self._deliveries.take_pull_request(event, lambda facts: gating.decide(self._context, event, facts))
-
-    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
-        return await self._deliveries.take_installation(event, lambda facts: installation.decide(event, facts))
+    async def send(self, event: Event[OutcomeT]) -> OutcomeT:
+        return await self._ingest.take(event)
 
 
 class MemoryActionSource:

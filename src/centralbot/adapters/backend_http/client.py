@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
 from yarl import URL
 
-from centralbot.adapters.backend_http.schemas import actions, events
+from centralbot.adapters.backend_http.schemas import actions
+from centralbot.adapters.backend_http.schemas.events import EVENTS, EventAnswer
+from centralbot.adapters.backend_http.schemas.fields import Failed
 from centralbot.domain import signing
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.events import Event, OutcomeT
 from centralbot.domain.outbox import ActionStatus, Settlement
 from centralbot.ports.clock import Clock
 from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction
@@ -113,11 +114,17 @@ class BackendClient:
     """
 
     def __init__(
-        self, *, url: str, key_id: str, secret: str, clock: Clock, request_timeout_s: float = 7.0, connections: int = 0
+        self,
+        *,
+        url: str,
+        key_id: str,
+        secret: str,
+        clock: Clock,
+        request_timeout_s: float = 7.0,
+        connections: int = 0,
     ) -> None:
         base = url.rstrip("/")
-        self._pull_request_url = URL(f"{base}/internal/v2/github/events/pull-request")
-        self._installation_url = URL(f"{base}/internal/v2/github/events/installation-sync")
+        self._event_urls = {name: URL(f"{base}/internal/v2/github/events/{name}") for name in _ANSWERS}
         self._claim_url = URL(f"{base}/internal/v2/bot-actions/claim")
         self._ready_url = URL(f"{base}/readyz")
         self._actions_url = f"{base}/internal/v2/bot-actions"
@@ -144,19 +151,14 @@ class BackendClient:
             await self._open.close()
             self._open = None
 
-    async def pull_request(self, event: PullRequestEvent) -> PullRequestOutcome:
-        """Forward one pull request event."""
-        message = signing.pull_request_message(event.delivery_id)
-        body = _encode(events.pull_request_request(event))
-        answer = await self._post(self._pull_request_url, message, body, _PULL_REQUEST)
-        return events.pull_request_outcome(answer)
-
-    async def installation(self, event: InstallationEvent) -> InstallationOutcome:
-        """Forward one installation event."""
-        message = signing.installation_message(event.delivery_id)
-        body = _encode(events.installation_request(event))
-        answer = await self._post(self._installation_url, message, body, _INSTALLATION)
-        return events.installation_outcome(answer)
+    async def send(self, event: Event[OutcomeT]) -> OutcomeT:
+        """Forward one event."""
+        schema = _SCHEMAS[type(event)]
+        body = schema.body.of(event)
+        message = schema.own.message(event.delivery_id)
+        answer = await self._post(self._event_urls[schema.name], message, _encode(body), _ANSWERS[schema.name])
+        outcome: OutcomeT = answer.outcome()
+        return outcome
 
     async def claim(self, request: ClaimRequest, *, wait_s: float = 0.0) -> Sequence[ClaimedAction | MalformedAction]:
         """Lease actions, waiting for some at the backend."""
@@ -227,29 +229,18 @@ class BackendClient:
 
 
 _encode = msgspec.json.Encoder().encode
-_PULL_REQUEST = msgspec.json.Decoder(events.PullRequestAnswer).decode
-_INSTALLATION = msgspec.json.Decoder(events.InstallationAnswer).decode
+_SCHEMAS = {schema.event: schema for schema in EVENTS}
+_ANSWERS: Mapping[str, Callable[[bytes], EventAnswer[Any]]] = {
+    schema.name: msgspec.json.Decoder(schema.answer).decode for schema in EVENTS
+}
 _RESULT = msgspec.json.Decoder(actions.ResultAnswer).decode
-
-
-class _Detail(msgspec.Struct, frozen=True):
-    code: str = ""
-    message: str = ""
-
-
-class _Error(msgspec.Struct):
-    """The error envelope, read tolerantly: a proxy's answer may be JSON too."""
-
-    error: _Detail = _Detail()
-
-
-_ERROR = msgspec.json.Decoder(_Error).decode
+_FAILED = msgspec.json.Decoder(Failed).decode
 
 
 def _error_of(answer: bytes) -> tuple[str, str]:
     """Code and message of an error envelope; two empty strings when it is none."""
     try:
-        error = _ERROR(answer).error
+        error = _FAILED(answer).error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "", ""
     return error.code, error.message

@@ -21,19 +21,17 @@ from centralbot.adapters.postgres.outbox import withdraw
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
 from centralbot.domain.challenge import counting
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse, duplicate_pull_request
+from centralbot.domain.dedup import SignatureUse, duplicate_pull_request
 from centralbot.domain.effects import Effects
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.events import InstallationEvent, InstallationOutcome, PullRequestActivity, PullRequestOutcome
 from centralbot.domain.gating import Decision, DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
 from centralbot.ports.deliveries import DecideInstallation, DecidePullRequest, SignatureReplayed
 
-EVENT_NAME = "pull_request"
-
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    event: PullRequestEvent
+    event: PullRequestActivity
     decide: DecidePullRequest
     use: SignatureUse | None
 
@@ -54,7 +52,7 @@ class PostgresDeliveries:
         self._grouper: Grouper[_Item, PullRequestOutcome] = Grouper(self._flush, _keys)
 
     async def take_pull_request(
-        self, event: PullRequestEvent, decide: DecidePullRequest, *, use: SignatureUse | None = None
+        self, event: PullRequestActivity, decide: DecidePullRequest, *, use: SignatureUse | None = None
     ) -> PullRequestOutcome:
         return await self._grouper.submit(_Item(event, decide, use))
 
@@ -101,7 +99,7 @@ async def _take(
             {
                 "i": i,
                 "delivery_id": event.delivery_id,
-                "event_name": EVENT_NAME,
+                "event_name": event.event_name,
                 "installation_id": event.installation_id,
                 "repo_id": event.repository.id,
                 "pr_number": event.number,
@@ -155,10 +153,10 @@ def _facts(rows: Sequence[Any], now: datetime) -> GateFacts:
     )
 
 
-def _delivery(event: PullRequestEvent, decision: Decision) -> dict[str, object]:
+def _delivery(event: PullRequestActivity, decision: Decision) -> dict[str, object]:
     return {
         "delivery_id": event.delivery_id,
-        "event_name": EVENT_NAME,
+        "event_name": event.event_name,
         "installation_id": event.installation_id,
         "repo_id": event.repository.id,
         "pr_number": event.number,

@@ -11,8 +11,8 @@ from centralbot.adapters.postgres.database import Connection
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
 from centralbot.domain import outbox
-from centralbot.domain.dedup import DUPLICATE_INSTALLATION, InstallationOutcome, SignatureUse
-from centralbot.domain.events import InstallationEvent
+from centralbot.domain.dedup import DUPLICATE_INSTALLATION, SignatureUse
+from centralbot.domain.events import InstallationEvent, InstallationOutcome
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import InstallationEffects, InstallationFacts
 from centralbot.domain.outbox import Envelope

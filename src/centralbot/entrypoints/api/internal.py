@@ -1,4 +1,4 @@
-"""The four internal endpoints as raw ASGI handlers: the hot paths of the backend."""
+"""The internal endpoints as raw ASGI handlers: the hot paths of the backend."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from centralbot.adapters.backend_http.schemas import actions, events
+from centralbot.adapters.backend_http.schemas import actions
+from centralbot.adapters.backend_http.schemas.events import EVENTS, EventAnswer, EventBody, EventSchema
 from centralbot.domain import signing
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import CentralbotError, Forbidden, NotFound, ValidationError
+from centralbot.domain.events import Event
 from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement
 from centralbot.entrypoints.api import auth
 from centralbot.entrypoints.api.metrics import ApiMetrics
@@ -43,9 +45,8 @@ log = structlog.get_logger("centralbot.api")
 
 B = TypeVar("B")
 
-_DELIVERY = msgspec.json.Decoder(events.SignedDelivery)
-_PULL_REQUEST = msgspec.json.Decoder(events.PullRequestRequest)
-_INSTALLATION = msgspec.json.Decoder(events.InstallationRequest)
+_DELIVERY = msgspec.json.Decoder(EventBody)
+_BODIES = {schema.name: msgspec.json.Decoder(schema.body) for schema in EVENTS}
 _SIGNED_CLAIM = msgspec.json.Decoder(actions.SignedClaim)
 _CLAIM = msgspec.json.Decoder(actions.ClaimBody)
 _SIGNED_RESULT = msgspec.json.Decoder(actions.SignedResult)
@@ -54,6 +55,9 @@ _RESULT = msgspec.json.Decoder(actions.ResultBody)
 REFUSALS = (400, 403, 413, 503)
 
 Answer = Callable[[Scope, Receive], Awaitable[Any]]
+
+EVENTS_PATH = "/internal/v2/github/events"
+ACTIONS_PATH = "/internal/v2/bot-actions"
 
 
 @dataclass(slots=True)
@@ -69,30 +73,10 @@ class Internal:
 
     def routes(self) -> tuple[RawRoute, ...]:
         """The endpoints, as they are served and described."""
-        events_path, actions_path = "/internal/v2/github/events", "/internal/v2/bot-actions"
         return (
+            *(self._own(schema) for schema in EVENTS),
             RawRoute(
-                path=f"{events_path}/pull-request",
-                handler=self.pull_request,
-                name="ingestPullRequest",
-                summary="Take a pull request delivery, once",
-                request=events.PullRequestRequest,
-                answer=events.PullRequestAnswer,
-                refusals=REFUSALS,
-                headers=auth.HEADERS,
-            ),
-            RawRoute(
-                path=f"{events_path}/installation-sync",
-                handler=self.installation,
-                name="ingestInstallation",
-                summary="Take an installation delivery, once",
-                request=events.InstallationRequest,
-                answer=events.InstallationAnswer,
-                refusals=REFUSALS,
-                headers=auth.HEADERS,
-            ),
-            RawRoute(
-                path=f"{actions_path}/claim",
+                path=f"{ACTIONS_PATH}/claim",
                 handler=self.claim,
                 name="claimActions",
                 summary="Lease actions to a worker",
@@ -102,7 +86,7 @@ class Internal:
                 headers=auth.HEADERS,
             ),
             RawRoute(
-                path=f"{actions_path}/{{action_id}}/result",
+                path=f"{ACTIONS_PATH}/{{action_id}}/result",
                 handler=self.result,
                 name="settleAction",
                 summary="Take the result of a leased action",
@@ -113,11 +97,27 @@ class Internal:
             ),
         )
 
-    async def pull_request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer("pull-request", self._pull_request, scope, receive, send)
+    def _own(self, schema: EventSchema) -> RawRoute:
+        """The endpoint that one kind of event has to itself."""
+        own, decoder = schema.own, _BODIES[schema.name]
 
-    async def installation(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer("installation-sync", self._installation, scope, receive, send)
+        async def answer(scope: Scope, receive: Receive) -> EventAnswer[Any]:
+            body, use = await self._signed(scope, receive, decoder, lambda it: own.message(it.delivery_id), _DELIVERY)
+            return await self._take(schema, body, use=use)
+
+        async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._answer(schema.name, answer, scope, receive, send)
+
+        return RawRoute(
+            path=f"{EVENTS_PATH}/{schema.name}",
+            handler=endpoint,
+            name=own.name,
+            summary=own.summary,
+            request=schema.body,
+            answer=schema.answer,
+            refusals=REFUSALS,
+            headers=auth.HEADERS,
+        )
 
     async def claim(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer("claim", self._claim, scope, receive, send)
@@ -174,43 +174,23 @@ class Internal:
             raise
         return body, auth.verify(given, message(body), raw)
 
-    async def _pull_request(self, scope: Scope, receive: Receive) -> events.PullRequestAnswer:
-        body, use = await self._signed(
-            scope, receive, _PULL_REQUEST, lambda it: signing.pull_request_message(it.delivery_id), _DELIVERY
-        )
-        outcome = await self.ingest.pull_request(events.pull_request_event(body), use=use)
-        self.metrics.delivery("pull_request", body.action, outcome.status.value)
+    async def _take(self, schema: EventSchema, body: EventBody[Any], *, use: SignatureUse | None) -> EventAnswer[Any]:
+        event: Event[Any] = body.event()
+        outcome = await self.ingest.take(event, use=use)
+        status = outcome.status.value
+        self.metrics.delivery(event.event_name, event.action, status)
         log.info(
             "delivery.taken",
-            delivery_id=body.delivery_id,
-            github_event="pull_request",
-            action=body.action,
-            installation_id=body.installation_id,
-            repo_id=body.repository.id,
-            pr_number=body.pull_request.number,
-            status=outcome.status.value,
+            delivery_id=event.delivery_id,
+            github_event=event.event_name,
+            action=event.action,
+            installation_id=event.installation_id,
+            **event.told,
+            status=status,
             reason=str(outcome.reason),
-            challenge_id=None if outcome.challenge_id is None else str(outcome.challenge_id),
+            **outcome.told,
         )
-        return events.pull_request_answer(outcome)
-
-    async def _installation(self, scope: Scope, receive: Receive) -> events.InstallationAnswer:
-        body, use = await self._signed(
-            scope, receive, _INSTALLATION, lambda it: signing.installation_message(it.delivery_id), _DELIVERY
-        )
-        outcome = await self.ingest.installation(events.installation_event(body), use=use)
-        self.metrics.delivery(body.event_name, body.action, outcome.status.value)
-        log.info(
-            "delivery.taken",
-            delivery_id=body.delivery_id,
-            github_event=body.event_name,
-            action=body.action,
-            installation_id=body.installation.id,
-            status=outcome.status.value,
-            reason=str(outcome.reason),
-            updated_repositories=outcome.updated_repositories,
-        )
-        return events.installation_answer(outcome)
+        return schema.answer.of(outcome)
 
     async def _claim(self, scope: Scope, receive: Receive) -> actions.ClaimAnswer:
         body, use = await self._signed(

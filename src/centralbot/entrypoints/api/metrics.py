@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from centralbot.domain.gating import RELEVANT_ACTIONS
-from centralbot.domain.installation import RELEVANT
+from centralbot.domain.handlers import RELEVANT
 from centralbot.entrypoints.metrics import new_registry
 from centralbot.ports.admin import Backlog
 
-_EVENTS = {"pull_request": RELEVANT_ACTIONS, **RELEVANT}
 _LATENCIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -62,7 +60,7 @@ class ApiMetrics:
 
     def delivery(self, event: str, action: str, result: str) -> None:
         """Count one delivery."""
-        known = _EVENTS.get(event)
+        known = RELEVANT.get(event)
         if known is None:
             event = action = "other"
         elif action not in known:

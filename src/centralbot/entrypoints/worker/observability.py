@@ -9,9 +9,9 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from centralbot.domain.errors import CentralbotError, Forbidden
+from centralbot.domain.handlers import RELEVANT
 from centralbot.domain.outbox import ActionStatus, Outcome, Settlement
 from centralbot.entrypoints.metrics import new_registry
-from centralbot.entrypoints.worker.normalize import RELEVANT
 from centralbot.ports.clock import Clock
 from centralbot.ports.outbox import ClaimedAction, MalformedAction
 

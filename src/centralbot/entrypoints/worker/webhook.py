@@ -14,7 +14,7 @@ import structlog
 
 from centralbot.domain import signing
 from centralbot.domain.errors import CentralbotError, Unavailable, ValidationError
-from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent
+from centralbot.domain.events import Event, IngestStatus
 from centralbot.entrypoints.http import (
     MIB,
     ClientGone,
@@ -29,7 +29,7 @@ from centralbot.entrypoints.http import (
     send_and_linger,
     send_json,
 )
-from centralbot.entrypoints.worker.normalize import Ignored, normalize
+from centralbot.entrypoints.worker.events import Ignored, is_quiet, normalize
 from centralbot.entrypoints.worker.observability import WorkerMetrics
 from centralbot.ports.clock import Clock
 from centralbot.ports.use_cases.forward import Forwarder
@@ -173,25 +173,19 @@ class Webhook:
             delivery.facts |= {"action": event.action, "reason": event.reason}
             return 202, _IGNORED, "ignored"
         delivery.action = event.action
-        delivery.facts |= {"action": event.action, "installation_id": event.installation_id}
-        spent_s = self._clock.monotonic_s() - began_s
-        if isinstance(event, PullRequestEvent):
-            delivery.facts |= {"repo_id": event.repository.id, "pr_number": event.number}
-            status = (await self._forwarder.pull_request(event, spent_s=spent_s)).status.value
-            if event.action == "labeled" and status == IngestStatus.IGNORED:  # another label than the repository's own
-                return 202, _IGNORED, "ignored"
-        else:
-            status = (await self._forwarder.installation(event, spent_s=spent_s)).status.value
+        delivery.facts |= {"action": event.action, "installation_id": event.installation_id, **event.told}
+        outcome = await self._forwarder.forward(event, spent_s=self._clock.monotonic_s() - began_s)
+        status = outcome.status.value
+        if outcome.status is IngestStatus.IGNORED and is_quiet(event):
+            return 202, _IGNORED, "ignored"
         return 200, {"status": "ok", "ingest_status": status}, status
 
-    async def _event(
-        self, scope: Scope, receive: Receive, delivery: _Delivery
-    ) -> PullRequestEvent | InstallationEvent | Ignored:
+    async def _event(self, scope: Scope, receive: Receive, delivery: _Delivery) -> Event[Any] | Ignored:
         """Everything that needs the body; it is gone when this returns."""
         with self._budget.reservation() as taken:
             return self._read(scope, await _body(scope, receive, taken), delivery)
 
-    def _read(self, scope: Scope, body: bytes, delivery: _Delivery) -> PullRequestEvent | InstallationEvent | Ignored:
+    def _read(self, scope: Scope, body: bytes, delivery: _Delivery) -> Event[Any] | Ignored:
         if not signing.webhook_matches(header(scope, b"x-hub-signature-256"), body, self._secrets):
             raise BadSignature("X-Hub-Signature-256 is missing or does not match; check the webhook secret")
         delivery_id = header(scope, b"x-github-delivery") or b""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, cast
 
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome
 from centralbot.domain.errors import Unavailable
-from centralbot.domain.events import IngestStatus, InstallationEvent, PullRequestEvent, RepositoryRef
+from centralbot.domain.events import Event, IngestStatus, InstallationEvent, OutcomeT, RepositoryRef
 from centralbot.ports.backend import EventSink
 from centralbot.ports.clock import Clock, Ids
 from centralbot.ports.github import GitHubInstallationUnavailable, GitHubRateLimited, GitHubRefused, Installations
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 BUDGET_S = 8.0
 """GitHub waits 10 s for an answer; the rest is for reading the body and for the network."""
@@ -31,6 +27,10 @@ RESYNC_AFTER = frozenset(
     }
 )
 """Events whose own lists may be cut or empty; a rename says everything itself, the others say that all is gone."""
+
+
+def _may_be_cut(event: InstallationEvent) -> bool:
+    return (event.event_name, event.action) in RESYNC_AFTER
 
 
 class Forwarder:
@@ -48,28 +48,23 @@ class Forwarder:
         self._ids = ids
         self._budget_s = budget_s
 
-    async def pull_request(self, event: PullRequestEvent, *, spent_s: float = 0.0) -> PullRequestOutcome:
-        """Forward a pull request event. Raises Unavailable when time is up, ValidationError, Forbidden.
+    async def forward(self, event: Event[OutcomeT], *, spent_s: float = 0.0) -> OutcomeT:
+        """Forward one event; the full repository list follows it where its own may be cut.
 
-        ``spent_s``: seconds of the budget that are gone already.
+        ``spent_s``: seconds of the budget that are gone already. Raises Unavailable when time is up, ValidationError,
+        Forbidden.
         """
-        return await self._within_budget(self._sink.pull_request, event, spent_s)
-
-    async def installation(self, event: InstallationEvent, *, spent_s: float = 0.0) -> InstallationOutcome:
-        """Forward an installation event and have its full repository list follow. Raises as above."""
-        outcome = await self._within_budget(self._installation, event, spent_s)
-        if outcome.status is not IngestStatus.IGNORED and (event.event_name, event.action) in RESYNC_AFTER:
+        sent: Sequence[Event[OutcomeT]] = (event,)
+        if isinstance(event, InstallationEvent):
+            sent = cast("Sequence[Event[OutcomeT]]", tuple(parts(event)))
+        outcome = await self._within_budget(sent, spent_s)
+        if isinstance(event, InstallationEvent) and _may_be_cut(event) and outcome.status is not IngestStatus.IGNORED:
             self._sync.schedule(event)
         return outcome
 
-    async def _installation(self, event: InstallationEvent) -> InstallationOutcome:
-        first, *others = parts(event)
-        outcome = await self._sink.installation(first)
-        for part in others:
-            await self._sink.installation(part)
-        return outcome
-
-    async def _within_budget(self, send: Callable[[T], Awaitable[R]], event: T, spent_s: float) -> R:
+    async def _within_budget(self, events: Sequence[Event[OutcomeT]], spent_s: float) -> OutcomeT:
+        """Send them all; the first one's outcome is the answer."""
+        first, *others = events
         budget_s = max(1.0, self._budget_s - spent_s)
         until_s = self._clock.monotonic_s() + budget_s
         failures = 0
@@ -77,7 +72,10 @@ class Forwarder:
             async with asyncio.timeout(budget_s):
                 while True:
                     try:
-                        return await send(event)
+                        outcome = await self._sink.send(first)
+                        for event in others:
+                            await self._sink.send(event)
+                        return outcome
                     except Unavailable as exc:
                         pause_s = min(1.0, 0.1 * 2.0**failures) * (0.5 + 0.5 * self._ids.jitter())
                         if exc.retry_after_s > 1:
@@ -224,5 +222,5 @@ class RepositorySync:
             complete=True,
         )
         for part in parts(whole):
-            await self._sink.installation(part)
+            await self._sink.send(part)
         return len(found)

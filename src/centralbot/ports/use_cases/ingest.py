@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import cast
+
 from centralbot.domain import gating, installation
 from centralbot.domain.config import Mode
-from centralbot.domain.dedup import InstallationOutcome, PullRequestOutcome, SignatureUse
-from centralbot.domain.events import InstallationEvent, PullRequestEvent
+from centralbot.domain.dedup import SignatureUse
+from centralbot.domain.events import (
+    Event,
+    EventOutcome,
+    InstallationEvent,
+    OutcomeT,
+    PullRequestActivity,
+    PullRequestEvent,
+    PullRequestOutcome,
+)
 from centralbot.domain.gating import DecisionContext
+from centralbot.domain.handlers import HANDLERS
 from centralbot.ports.deliveries import Deliveries
 
 
@@ -17,12 +29,20 @@ class Ingest:
         self._deliveries = deliveries
         self._context = context
 
-    async def pull_request(self, event: PullRequestEvent, *, use: SignatureUse | None = None) -> PullRequestOutcome:
-        """Decide and record one pull request delivery."""
-        context = self._context
-        return await self._deliveries.take_pull_request(
-            event, lambda facts: gating.decide(context, event, facts), use=use
-        )
+    def take(self, event: Event[OutcomeT], *, use: SignatureUse | None = None) -> Awaitable[OutcomeT]:
+        """Have the event's handler decide, and record what it did."""
+        taken: Awaitable[EventOutcome]
+        match event:
+            case PullRequestActivity():
+                decide, context = HANDLERS[event.event_name].decide, self._context
+                taken = self._deliveries.take_pull_request(event, lambda facts: decide(context, event, facts), use=use)
+            case InstallationEvent():
+                taken = self._deliveries.take_installation(
+                    event, lambda facts: installation.decide(event, facts), use=use
+                )
+            case _:
+                raise TypeError(f"nobody handles {type(event).__name__}")
+        return cast("Awaitable[OutcomeT]", taken)
 
     async def found(self, event: PullRequestEvent, *, mode: Mode) -> PullRequestOutcome:
         """Decide and record an open pull request that GitHub was asked for, in a repository then in ``mode``."""
@@ -30,7 +50,3 @@ class Ingest:
         return await self._deliveries.take_pull_request(
             event, lambda facts: gating.decide_found(context, event, facts, mode=mode)
         )
-
-    async def installation(self, event: InstallationEvent, *, use: SignatureUse | None = None) -> InstallationOutcome:
-        """Decide and record one installation delivery."""
-        return await self._deliveries.take_installation(event, lambda facts: installation.decide(event, facts), use=use)

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from centralbot.domain.errors import NotFound, ValidationError
 from centralbot.domain.events import AccountType, IngestStatus, InstallationEvent, RepositoryRef, RepositorySelection
-from centralbot.domain.installation import RELEVANT, Installation, InstallationStatus
+from centralbot.domain.handlers import RELEVANT
+from centralbot.domain.installation import Installation, InstallationStatus
 from centralbot.ports.admin import Health, Repositories
 from centralbot.ports.github import GitHubError, InstallationInfo, Installations, WebhookDelivery
 from centralbot.ports.use_cases.forward import parts
@@ -20,7 +21,6 @@ from centralbot.ports.use_cases.ingest import Ingest
 from centralbot.ports.use_cases.sync_pull_requests import OpenPullRequestSync
 from centralbot.ports.use_cases.sync_report import SyncProgress, SyncReport
 
-EVENTS = frozenset({"pull_request", *RELEVANT})
 CONCURRENCY = 4
 PULL_REQUESTS_SINCE = timedelta(days=7)
 
@@ -42,7 +42,7 @@ def undelivered(deliveries: Collection[WebhookDelivery], *, installation_id: int
     """The newest attempt of each event that concerns us and that no attempt brought; oldest event first."""
     by_guid: dict[str, list[WebhookDelivery]] = {}
     for delivery in deliveries:
-        if delivery.event in EVENTS and installation_id in (None, delivery.installation_id):
+        if delivery.event in RELEVANT and installation_id in (None, delivery.installation_id):
             by_guid.setdefault(delivery.guid, []).append(delivery)
     lost = [attempts for attempts in by_guid.values() if not any(attempt.ok for attempt in attempts)]
     newest = [max(attempts, key=lambda attempt: (attempt.delivered_at, attempt.id)) for attempts in lost]
@@ -121,7 +121,7 @@ class GitHubSync:
             if before is not None and before.status is InstallationStatus.DELETED:
                 report.failures.append(f"installation {row.id}: deleted here for good, but GitHub lists it; reinstall")
             elif action := lifecycle_action(before, row):
-                outcome = await self._ingest.installation(_event(run_id, row, "installation", action, asked_at))
+                outcome = await self._ingest.take(_event(run_id, row, "installation", action, asked_at))
                 if outcome.status is IngestStatus.ACCEPTED:
                     words[action].append(row.id)
         for before in known.values():
@@ -133,7 +133,7 @@ class GitHubSync:
                     action="deleted",
                     installation_id=before.id,
                 )
-                await self._ingest.installation(gone)
+                await self._ingest.take(gone)
                 report.deleted.append(before.id)
 
     async def _lists(self, run_id: str, active: Sequence[InstallationInfo], report: SyncReport) -> set[int]:
@@ -163,7 +163,7 @@ class GitHubSync:
         refs = tuple(RepositoryRef(id=repo.id, full_name=repo.full_name) for repo in found)
         event = _event(run_id, row, "installation_repositories", "added", asked_at, refs)
         for part in parts(event):
-            report.repositories_updated += (await self._ingest.installation(part)).updated_repositories
+            report.repositories_updated += (await self._ingest.take(part)).updated_repositories
 
     async def _redeliver(self, since: datetime, installation_id: int | None, report: SyncReport) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What the schemas of events and of actions share: bounded fields, and the rule of what is sent."""
+"""What the schemas of events and of actions share: bounded fields, the rule of what is sent, the error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 T = TypeVar("T")
 
@@ -24,3 +24,14 @@ def sent(make: Callable[[], T]) -> T:
     ``omit_defaults`` omits what *is* the default; what a factory made it omits only for ``list``, ``dict`` and ``set``.
     """
     return msgspec.field(default_factory=lambda: make())
+
+
+class Failure(Struct, frozen=True, gc=False):
+    code: str = ""
+    message: str = ""
+
+
+class Failed(Struct, gc=False):
+    """The contract's error envelope, read tolerantly: a proxy's answer may be JSON too."""
+
+    error: Failure = Failure()
