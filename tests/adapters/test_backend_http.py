@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from centralbot.adapters.backend_http.client import WINDOW_S, BackendClient, BackendTime
-from centralbot.adapters.backend_http.schemas.events import PullRequestRequest
+from centralbot.adapters.backend_http.schemas.events import EVENTS, PullRequestRequest
 from centralbot.adapters.system import SystemClock, SystemIds
 from centralbot.domain.actions import ActionType
 from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
@@ -205,6 +205,47 @@ async def test_a_waiting_claim_is_answered_when_there_is_something(backend: Back
         await asyncio.sleep(0.05)
         await client.send(a_pull_request_event())
         assert len(await asyncio.wait_for(waiting, 10)) == 1
+
+
+BATCHED = tuple(replace(schema, own=None) for schema in EVENTS)
+"""As if no event had an endpoint of its own: so do all come that are new."""
+
+
+async def test_events_without_an_endpoint_of_their_own_go_in_a_batch(backend: Backend) -> None:
+    """They are answered, refused and repeated alike."""
+    event = a_pull_request_event()
+    async with backend.client(schemas=BATCHED) as client:
+        assert (await client.send(an_installation_event("created", 999))).updated_repositories == 1
+        first, second = [await client.send(event) for _ in range(2)]
+        with pytest.raises(ValidationError, match=r"head_sha"):
+            await client.send(a_pull_request_event(head_sha="short"))
+    assert (first.status, first.enqueued_actions) == (IngestStatus.ACCEPTED, 1)
+    assert (second.status, second.challenge_id) == (IngestStatus.DUPLICATE, first.challenge_id)
+
+
+@pytest.mark.parametrize(
+    ("results", "error"),
+    [
+        ([{"error": {"code": "UNAVAILABLE", "message": "later"}}], Unavailable),
+        ([{"error": {"code": "INTERNAL", "message": "odd"}}], Unavailable),
+        ([{"error": {"code": "VALIDATION_ERROR", "message": "event"}}], ValidationError),
+        ([{"error": {"code": "FORBIDDEN", "message": "no"}}], Forbidden),
+        ([], Unavailable),
+        ([{"ingest_status": "ACCEPTED"}] * 2, Unavailable),
+        ([{}], Unavailable),
+    ],
+)
+async def test_an_event_of_a_batch_that_was_not_taken_is_an_error(
+    results: list[dict[str, Any]], error: type[Exception]
+) -> None:
+    """The batch is answered with 200 all the same."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"results": results})
+
+    async with answering(handler, schemas=BATCHED) as client:
+        with pytest.raises(error):
+            await client.send(a_pull_request_event())
 
 
 async def test_a_stale_claim_is_not_held(backend: Backend) -> None:

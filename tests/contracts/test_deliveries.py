@@ -119,6 +119,17 @@ async def test_a_replayed_signature_is_refused_before_anything(store: UnderTest)
     assert (await store.take(other)).status == ACCEPTED
 
 
+async def test_a_signature_lets_a_batch_in_once(store: UnderTest) -> None:
+    """It is recorded by itself, and counts for every delivery after it."""
+    await store.connect()
+    await store.store.deliveries.admit(USE)
+    with pytest.raises(SignatureReplayed):
+        await store.store.deliveries.admit(USE)
+    with pytest.raises(SignatureReplayed):
+        await store.take(a_pull_request_event(), use=USE)
+    assert (await store.opened()).status == ACCEPTED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waved(PullRequestActivity):
     """Something else that happens on a pull request."""

@@ -59,6 +59,10 @@ def installation_message(delivery_id: str) -> str:
     return f"github-event:installation-sync:{delivery_id}"
 
 
+def events_message(count: int) -> str:
+    return f"github-events:{count}"
+
+
 def claim_message(worker_id: str) -> str:
     return f"bot-actions-claim:{worker_id}"
 

@@ -22,7 +22,7 @@ class SignatureReplayed(Forbidden):
 class Deliveries(Protocol):
     """Takes deliveries of GitHub, each once.
 
-    For both methods: signature record, dedup record, decision, challenge, actions and audit commit together or not at
+    For both that take: signature record, dedup record, decision, challenge, actions and audit commit together or not at
     all. Whoever got an answer may rely on the commit. A delivery whose transaction failed was not taken: sent again, it
     is processed. ``decide`` must be pure: it is called again when a transaction is retried, and the facts of its last
     call are those that were committed; facts of one pull request (of one installation) do not change in between.
@@ -30,6 +30,10 @@ class Deliveries(Protocol):
 
     Raises SignatureReplayed, and Unavailable when the store cannot answer.
     """
+
+    async def admit(self, use: SignatureUse) -> None:
+        """Record the signature of a request whose deliveries are taken each on its own, without it."""
+        ...
 
     async def take_pull_request(
         self, event: PullRequestActivity, decide: DecidePullRequest, *, use: SignatureUse | None = None

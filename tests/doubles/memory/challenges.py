@@ -38,6 +38,10 @@ class MemoryDeliveries:
     def __init__(self, state: State) -> None:
         self._state = state
 
+    async def admit(self, use: SignatureUse) -> None:
+        self._state.check_use(use)
+        self._state.record_use(use)
+
     async def take_pull_request(
         self, event: PullRequestActivity, decide: DecidePullRequest, *, use: SignatureUse | None = None
     ) -> PullRequestOutcome:

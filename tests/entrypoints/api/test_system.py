@@ -93,13 +93,14 @@ async def test_metrics_tell_what_was_taken_and_what_waits(api: Api) -> None:
     assert "a word from outside" not in answer.body
 
 
-async def test_the_schema_describes_the_four_endpoints(api: Api) -> None:
+async def test_the_schema_describes_the_internal_endpoints(api: Api) -> None:
     """OpenAPI 3.1 whose references resolve and whose schemas accept the contract's example."""
     answer = await api.bot.get("/schema")
     assert (answer.status, answer.body["openapi"][:3]) == (200, "3.1")
     assert (await api.bot.get("/schema/openapi.json")).body == answer.body
     described = {path for path, methods in answer.body["paths"].items() if "post" in methods and "/internal/" in path}
-    assert described == {PULL_REQUEST, INSTALLATION, CLAIM, "/internal/v2/bot-actions/{action_id}/result"}
+    batches = "/internal/v2/github/events"
+    assert described == {PULL_REQUEST, INSTALLATION, batches, CLAIM, "/internal/v2/bot-actions/{action_id}/result"}
     schemas = answer.body["components"]["schemas"]
     for reference in {part.split('"')[0] for part in json.dumps(answer.body).split('"#/components/schemas/')[1:]}:
         Draft202012Validator.check_schema(schemas[reference])

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,11 +14,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from centralbot.adapters.backend_http.schemas import actions
-from centralbot.adapters.backend_http.schemas.events import EVENTS, EventAnswer
+from centralbot.adapters.backend_http.schemas import actions, events
+from centralbot.adapters.backend_http.schemas.events import EventAnswer, EventSchema
 from centralbot.adapters.backend_http.schemas.fields import Failed
 from centralbot.domain import signing
-from centralbot.domain.errors import ActionNotHeld, Forbidden, NotFound, Unavailable, ValidationError
+from centralbot.domain.errors import ActionNotHeld, CentralbotError, Forbidden, NotFound, Unavailable, ValidationError
 from centralbot.domain.events import Event, OutcomeT
 from centralbot.domain.outbox import ActionStatus, Settlement
 from centralbot.ports.clock import Clock
@@ -122,9 +123,12 @@ class BackendClient:
         clock: Clock,
         request_timeout_s: float = 7.0,
         connections: int = 0,
+        schemas: Sequence[EventSchema] = events.EVENTS,
     ) -> None:
         base = url.rstrip("/")
-        self._event_urls = {name: URL(f"{base}/internal/v2/github/events/{name}") for name in _ANSWERS}
+        self._events_url = URL(f"{base}/internal/v2/github/events")
+        self._schemas = {schema.event: schema for schema in schemas}
+        self._event_urls = {schema.name: self._events_url / schema.name for schema in schemas}
         self._claim_url = URL(f"{base}/internal/v2/bot-actions/claim")
         self._ready_url = URL(f"{base}/readyz")
         self._actions_url = f"{base}/internal/v2/bot-actions"
@@ -152,11 +156,17 @@ class BackendClient:
             self._open = None
 
     async def send(self, event: Event[OutcomeT]) -> OutcomeT:
-        """Forward one event."""
-        schema = _SCHEMAS[type(event)]
+        """Forward one event: to its own endpoint, or as a batch of one."""
+        schema = self._schemas[type(event)]
         body = schema.body.of(event)
-        message = schema.own.message(event.delivery_id)
-        answer = await self._post(self._event_urls[schema.name], message, _encode(body), _ANSWERS[schema.name])
+        if schema.own is not None:
+            message = schema.own.message(event.delivery_id)
+            answer = await self._post(self._event_urls[schema.name], message, _encode(body), _ANSWERS[schema.name])
+        else:
+            message = signing.events_message(1)
+            answer = await self._post(
+                self._events_url, message, events.batch([(schema, body)]), partial(_only_result, schema)
+            )
         outcome: OutcomeT = answer.outcome()
         return outcome
 
@@ -229,12 +239,26 @@ class BackendClient:
 
 
 _encode = msgspec.json.Encoder().encode
-_SCHEMAS = {schema.event: schema for schema in EVENTS}
-_ANSWERS: Mapping[str, Callable[[bytes], EventAnswer[Any]]] = {
-    schema.name: msgspec.json.Decoder(schema.answer).decode for schema in EVENTS
+_ANSWERS: Mapping[str, Callable[[bytes | msgspec.Raw], EventAnswer[Any]]] = {
+    schema.name: msgspec.json.Decoder(schema.answer).decode for schema in events.EVENTS
 }
+_RESULTS = msgspec.json.Decoder(events.Results[msgspec.Raw]).decode
 _RESULT = msgspec.json.Decoder(actions.ResultAnswer).decode
 _FAILED = msgspec.json.Decoder(Failed).decode
+
+
+def _only_result(schema: EventSchema, raw: bytes) -> EventAnswer[Any]:
+    """The answer to the one event of a batch, or its error raised."""
+    results = _RESULTS(raw).results
+    if len(results) != 1:
+        raise msgspec.ValidationError(f"{len(results)} results of one event")
+    failure = _FAILED(results[0]).error
+    if failure.code:
+        raise _REFUSALS.get(failure.code, Unavailable)(failure.message)
+    return _ANSWERS[schema.name](results[0])
+
+
+_REFUSALS: Mapping[str, type[CentralbotError]] = {it.code: it for it in (ValidationError, Forbidden)}
 
 
 def _error_of(answer: bytes) -> tuple[str, str]:

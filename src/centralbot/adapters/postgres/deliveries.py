@@ -51,6 +51,15 @@ class PostgresDeliveries:
         self._notify = notify
         self._grouper: Grouper[_Item, PullRequestOutcome] = Grouper(self._flush, _keys)
 
+    async def admit(self, use: SignatureUse) -> None:
+        async def work(connection: Connection, attempt: int) -> bool:
+            parameters = {"signed_at": use.signed_at, "digest": use.digest}
+            cursor = await connection.execute(sql("use_signature"), parameters)
+            return cursor.rowcount == 1 or attempt > 0  # a later try may meet its own first one, whose answer was lost
+
+        if not await self._database.run(work, transaction=False):
+            raise SignatureReplayed("the signature was used before")
+
     async def take_pull_request(
         self, event: PullRequestActivity, decide: DecidePullRequest, *, use: SignatureUse | None = None
     ) -> PullRequestOutcome:

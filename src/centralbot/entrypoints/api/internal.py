@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from time import perf_counter
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,12 +14,12 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from centralbot.adapters.backend_http.schemas import actions
-from centralbot.adapters.backend_http.schemas.events import EVENTS, EventAnswer, EventBody, EventSchema
+from centralbot.adapters.backend_http.schemas import actions, events
+from centralbot.adapters.backend_http.schemas.events import EVENTS, EventAnswer, EventBody, EventSchema, OwnEndpoint
 from centralbot.domain import signing
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import CentralbotError, Forbidden, NotFound, ValidationError
-from centralbot.domain.events import Event
+from centralbot.domain.events import Event, InstallationEvent
 from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement
 from centralbot.entrypoints.api import auth
 from centralbot.entrypoints.api.metrics import ApiMetrics
@@ -47,6 +48,9 @@ B = TypeVar("B")
 
 _DELIVERY = msgspec.json.Decoder(EventBody)
 _BODIES = {schema.name: msgspec.json.Decoder(schema.body) for schema in EVENTS}
+_SIGNED_EVENTS = msgspec.json.Decoder(events.SignedEvents)
+_EVENTS = msgspec.json.Decoder(events.Events)
+_EVENT_HEAD = msgspec.json.Decoder(events.EventHead)
 _SIGNED_CLAIM = msgspec.json.Decoder(actions.SignedClaim)
 _CLAIM = msgspec.json.Decoder(actions.ClaimBody)
 _SIGNED_RESULT = msgspec.json.Decoder(actions.SignedResult)
@@ -73,8 +77,19 @@ class Internal:
 
     def routes(self) -> tuple[RawRoute, ...]:
         """The endpoints, as they are served and described."""
+        batch, results = events.described()
         return (
-            *(self._own(schema) for schema in EVENTS),
+            *(self._own(schema, schema.own) for schema in EVENTS if schema.own is not None),
+            RawRoute(
+                path=EVENTS_PATH,
+                handler=self.batch,
+                name="ingestEvents",
+                summary="Take many deliveries, each once and each for itself",
+                request=batch,
+                answer=results,
+                refusals=REFUSALS,
+                headers=auth.HEADERS,
+            ),
             RawRoute(
                 path=f"{ACTIONS_PATH}/claim",
                 handler=self.claim,
@@ -97,9 +112,9 @@ class Internal:
             ),
         )
 
-    def _own(self, schema: EventSchema) -> RawRoute:
+    def _own(self, schema: EventSchema, own: OwnEndpoint) -> RawRoute:
         """The endpoint that one kind of event has to itself."""
-        own, decoder = schema.own, _BODIES[schema.name]
+        decoder = _BODIES[schema.name]
 
         async def answer(scope: Scope, receive: Receive) -> EventAnswer[Any]:
             body, use = await self._signed(scope, receive, decoder, lambda it: own.message(it.delivery_id), _DELIVERY)
@@ -118,6 +133,9 @@ class Internal:
             refusals=REFUSALS,
             headers=auth.HEADERS,
         )
+
+    async def batch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer("events", self._batch, scope, receive, send)
 
     async def claim(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer("claim", self._claim, scope, receive, send)
@@ -159,12 +177,17 @@ class Internal:
         decoder: msgspec.json.Decoder[B],
         message: Callable[[Any], str],
         named: msgspec.json.Decoder[Any],
+        *,
+        bound: bool = False,
     ) -> tuple[B, SignatureUse]:
         """The body and its signature's use. ``message`` is what is signed, of what ``named`` reads and ``decoder`` too.
 
-        What is wrong with a body is told to its signer, wherever it still says what was signed.
+        What is wrong with a body is told to its signer, wherever it still says what was signed. ``bound``: only a
+        signature that binds the body will do.
         """
         given = await auth.credentials(scope, self.keys, self.clock)
+        if bound and given.nonce is None:
+            raise auth.refused()
         raw = await read_body(scope, receive, limit=MIB)
         try:
             body = decode(decoder, raw)
@@ -191,6 +214,32 @@ class Internal:
             **outcome.told,
         )
         return schema.answer.of(outcome)
+
+    async def _batch(self, scope: Scope, receive: Receive) -> events.Results[Any]:
+        batch, use = await self._signed(
+            scope, receive, _EVENTS, lambda it: signing.events_message(len(it.events)), _SIGNED_EVENTS, bound=True
+        )
+        await self.ingest.admit(use)
+        results: list[Any] = []
+        for is_alone, run in groupby(map(_read, batch.events), key=_is_alone):
+            if is_alone:
+                results += [await self._one(it) for it in run]
+            else:
+                results += await asyncio.gather(*(self._one(it) for it in run))
+        return events.Results(results)
+
+    async def _one(self, read: _Read) -> Any:
+        """An event of a batch, answered as by its own endpoint, whatever happens."""
+        try:
+            if isinstance(read, ValidationError):
+                raise read
+            return await self._take(*read, use=None)
+        except CentralbotError as exc:
+            log.info("event.refused", code=exc.code, why=exc.message)
+            return error_body(exc.code, exc.message)
+        except Exception:
+            log.exception("event.failed")
+            return error_body("INTERNAL", "an unexpected error; it is in the log")
 
     async def _claim(self, scope: Scope, receive: Receive) -> actions.ClaimAnswer:
         body, use = await self._signed(
@@ -254,3 +303,27 @@ class Internal:
             failure_code=body.failure_code,
         )
         return actions.ResultAnswer(action_id, status)
+
+
+_SCHEMAS = {schema.name: schema for schema in EVENTS}
+_Read = tuple[EventSchema, EventBody[Any]] | ValidationError
+
+
+def _read(raw: msgspec.Raw) -> _Read:
+    """An event of a batch, or what is wrong with it."""
+    try:
+        text = bytes(raw)
+        name = decode(_EVENT_HEAD, text).event
+        if name not in _SCHEMAS:
+            raise ValidationError(f"event: expected one of {', '.join(sorted(_SCHEMAS))}")
+        return _SCHEMAS[name], decode(_BODIES[name], text)
+    except ValidationError as exc:
+        return exc
+
+
+def _is_alone(read: _Read) -> bool:
+    """Whether what stands before it in a batch has to be done, and what stands after it to wait.
+
+    What an installation has decides what becomes of everything in it.
+    """
+    return not isinstance(read, ValidationError) and read[0].event is InstallationEvent

@@ -44,6 +44,10 @@ class Ingest:
                 raise TypeError(f"nobody handles {type(event).__name__}")
         return cast("Awaitable[OutcomeT]", taken)
 
+    async def admit(self, use: SignatureUse) -> None:
+        """Let a batch in by its signature, once; its deliveries are taken without."""
+        await self._deliveries.admit(use)
+
     async def found(self, event: PullRequestEvent, *, mode: Mode) -> PullRequestOutcome:
         """Decide and record an open pull request that GitHub was asked for, in a repository then in ``mode``."""
         context = self._context

@@ -6,7 +6,7 @@
 select pg_advisory_xact_lock(k) from unnest('{%s}'::bigint[]) as k
 
 -- name: gate_facts
--- Everything that deciding a batch of pull request deliveries needs; locks all challenges of each pull request.
+-- Everything that deciding a batch of deliveries about pull requests needs; locks all challenges of each pull request.
 -- A row for each challenge of each event's pull request, by the event's number i; one where it has none. The caller holds
 -- the locks of lock_keys.
 with e as materialized (
@@ -44,6 +44,10 @@ select e.i, i.status as installation_status, coalesce(r.active, false) as reposi
     select x.signed_at from internal_request_replays x
      where x.signed_at = e.signed_at and x.digest = decode(e.digest, 'hex') limit 1) rp on true
   left join known c on c.repo_id = e.repo_id and c.pr_number = e.pr_number
+
+-- name: use_signature
+-- Record the use of a signature by a request whose parts have transactions of their own; no row is written for a replay.
+insert into internal_request_replays (signed_at, digest) values (%(signed_at)s, %(digest)s) on conflict do nothing
 
 -- name: installation_facts
 -- An installation and what of it an event needs: its repositories, and where else the named ones are active.
