@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("--seed", default="0", help="which ones the sample takes")
     parser.add_argument("--list", action="store_true", help="print them and play none")
     parser.add_argument("--verbose", action="store_true", help="say of each what became of it")
+    parser.add_argument("--confirm", action="store_true", help="a test has to fail twice, lest chance kills")
     parser.add_argument("--jobs", metavar="N", type=int, default=2, help="so many at a time (2)")
     options = parser.parse_args()
     mutants = in_scope(find(DOMAIN))
@@ -47,10 +48,10 @@ def main() -> int:
     if options.list:
         print("\n".join(map(str, mutants)))
         return 0
-    return play(mutants, jobs=options.jobs, verbose=options.verbose)
+    return play(mutants, jobs=options.jobs, verbose=options.verbose, confirm=options.confirm)
 
 
-def play(mutants: list[Mutant], *, jobs: int, verbose: bool) -> int:
+def play(mutants: list[Mutant], *, jobs: int, verbose: bool, confirm: bool) -> int:
     started = time.monotonic()
     told = 0
 
@@ -70,7 +71,7 @@ def play(mutants: list[Mutant], *, jobs: int, verbose: bool) -> int:
         suite = learn(players)
         learned = time.monotonic() - started
         print(f"{len(suite.seconds)} tests pass without a mutant ({learned:.0f} s)", file=sys.stderr)
-        results = play_all(mutants, players, suite, tell)
+        results = play_all(mutants, players, suite, tell, confirm=confirm)
     if written() != before:
         print("a source file was written meanwhile, so this says nothing: run it again", file=sys.stderr)
         return 2

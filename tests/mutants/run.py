@@ -138,16 +138,37 @@ def learn(players: Sequence[Player]) -> Suite:
 
 @dataclass(slots=True)
 class Turn:
-    """A mutant that is being played: its tests in order, and those that are yet to come."""
+    """A mutant that is being played: tests that are at it, and those that come after them; one that is to confirm."""
 
     mutant: Mutant
     chunks: list[list[str]]
+    playing: list[str] = field(default_factory=list)
+    noticed_by: str = ""
+
+    def next(self) -> list[str]:
+        """The next tests, or none."""
+        self.playing = next((chunk for chunk in self.chunks if chunk), [])
+        self.chunks = self.chunks[self.chunks.index(self.playing) + 1 :] if self.playing else []
+        return self.playing
+
+    def doubt(self, test: str) -> None:
+        """Play this one again before those that it kept from being played."""
+        rest = self.playing[self.playing.index(test) + 1 :]
+        self.chunks, self.noticed_by = [[test], rest, *self.chunks], test
 
 
 def play_all(
-    mutants: Iterable[Mutant], players: Sequence[Player], suite: Suite, tell: Callable[[Result], None]
+    mutants: Iterable[Mutant],
+    players: Sequence[Player],
+    suite: Suite,
+    tell: Callable[[Result], None],
+    *,
+    confirm: bool = False,
 ) -> list[Result]:
-    """Every mutant's result, in the order in which they came; ``tell`` is told at once."""
+    """Every mutant's result, in the order in which they came; ``tell`` is told at once.
+
+    ``confirm``: a test has to fail twice, so that one that fails now and then kills nothing.
+    """
     results: list[Result] = []
     waiting = iter(mutants)
     turns: dict[Player, Turn] = {}
@@ -156,46 +177,47 @@ def play_all(
         results.append(Result(mutant, end, by))
         tell(results[-1])
 
-    def next_turn() -> Turn | None:
+    def begin(player: Player) -> None:
         for mutant in waiting:
             order = suite.order(mutant)
             if order:
-                return Turn(mutant, [order[:FIRST_TESTS], order[FIRST_TESTS:]])
+                go_on(player, Turn(mutant, [order[:FIRST_TESTS], order[FIRST_TESTS:]]))
+                return
             ended(mutant, End.NOT_RUN)
-        return None
+
+    def go_on(player: Player, turn: Turn) -> None:
+        if not (tests := turn.next()):
+            ended(turn.mutant, End.SURVIVED)
+            return
+        turns[player] = turn
+        player.start(
+            files=(name.partition("::")[0] for name in tests),
+            tests=tests,
+            seconds=sum(suite.seconds[name] for name in tests),
+            module=f"{PACKAGE}.{turn.mutant.module}",
+            source=turn.mutant.source,
+        )
 
     while True:
         for player in players:
-            if player not in turns and (turn := next_turn()) is not None:
-                turns[player] = turn
-                _start(player, turn, suite)
+            if player not in turns:
+                begin(player)
         if not turns:
             return results
         for player in _ready(turns):
             turn, played = turns.pop(player), player.finish()
             if played is None:
                 ended(turn.mutant, End.TIMED_OUT)
-            elif played.verdict is Verdict.PASSED and turn.chunks and turn.chunks[0]:
-                turns[player] = turn
-                _start(player, turn, suite)
-            elif played.verdict is Verdict.PASSED:
-                ended(turn.mutant, End.SURVIVED)
             elif played.verdict is Verdict.BROKEN:
                 ended(turn.mutant, End.KILLED_AT_IMPORT)
+            elif played.verdict is Verdict.PASSED:
+                go_on(player, turn)
+            elif confirm and turn.noticed_by != played.by:
+                turn.doubt(played.by)
+                go_on(player, turn)
             else:
                 suite.killed(turn.mutant, played.by)
                 ended(turn.mutant, End.KILLED, played.by)
-
-
-def _start(player: Player, turn: Turn, suite: Suite) -> None:
-    tests = turn.chunks.pop(0)
-    player.start(
-        files=(name.partition("::")[0] for name in tests),
-        tests=tests,
-        seconds=sum(suite.seconds[name] for name in tests),
-        module=f"{PACKAGE}.{turn.mutant.module}",
-        source=turn.mutant.source,
-    )
 
 
 def _ready(turns: dict[Player, Turn]) -> Iterator[Player]:
