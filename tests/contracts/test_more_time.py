@@ -42,7 +42,7 @@ async def test_what_is_decided_gets_no_more(store: UnderTest, verdict: Callable[
     await store.connect()
     challenge = await store.noticed()
     decided = await store.store.challenges.decide(
-        challenge.id, lambda facts: verdict(store.gate, facts, actor="github:3003")
+        challenge.id, lambda facts: verdict(store.context, facts, actor="github:3003")
     )
     with pytest.raises(ChallengeNotPending):
         await store.extend(challenge)

@@ -11,9 +11,15 @@ from tests.mutants.sites import Mutant
 NO_RULES: Mapping[str, str] = {
     "comments *": "words; tests/domain compares them, no store reads them",
     "trace *": "words; tests/domain compares them, no store reads them",
-    "signing *": "who may speak, not what happens then; tests/domain holds it against GitHub's own examples",
+    "words *": "words; tests/domain compares them, no store reads them",
     "rules.* _trace": "words; tests/domain compares them, no store reads them",
     "rules.* _unmet": "words; tests/domain compares them, no store reads them",
+    "rules.explanation *": "words; tests/domain compares them, no store reads them",
+    "rules exemptions": "refuses a list of rules that contradicts itself when the program starts; tests/domain",
+    "rules.rule Words.*": "refuses a rule without words when the program starts; tests/domain",
+    "config *": "what a configuration may say and how it is told; what follows from it is decided elsewhere",
+    "fields *": "what a configuration may say and how it is told; what follows from it is decided elsewhere",
+    "signing *": "who may speak, not what happens then; tests/domain holds it against GitHub's own examples",
     "machine mermaid": "the diagrams of the documentation, compared with the tables by `centralbot docs diagrams`",
 }
 """Modules and functions that decide nothing about a transition, as patterns."""
