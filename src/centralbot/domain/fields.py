@@ -1,7 +1,7 @@
 """The kinds of fields that a configuration is made of.
 
 A kind knows its values in every form: as JSON (the store, the API), as the texts that a person types or chooses (the
-command line, the page) and as flat facts (the audit). It knows no surface: each of those has an input per ``Form``.
+command line, the page) and as flat facts (the audit). It knows no surface: each has its own look for an ``Input``.
 Reading (``read``, ``parse``) looks at types alone, so that what is stored can always be read; ``problem`` looks at
 bounds, and is the one place that does.
 """
@@ -33,7 +33,7 @@ class Unreadable(ValueError):
     """Not a value of that kind. The message says what is expected."""
 
 
-class Form(StrEnum):
+class Input(StrEnum):
     """What an input for a field looks like."""
 
     ONE_OF = "one-of"
@@ -70,7 +70,7 @@ class JsonType:
 class Kind(ABC, Generic[T]):
     """One kind of field, for values of type ``T``. ``choices``: what to choose from, nothing for what is typed."""
 
-    form: Form
+    input: Input
     json_type: JsonType
     choices: Sequence[Choice] = ()
     may_be_empty = True
@@ -114,7 +114,7 @@ class Kind(ABC, Generic[T]):
 class OneOf(Kind[Word]):
     """One of some words. ``words``: each with its label and hint, in the order in which they are offered."""
 
-    form = Form.ONE_OF
+    input = Input.ONE_OF
 
     def __init__(self, words: Mapping[Word, tuple[str, str]]) -> None:
         self._words = tuple(words)
@@ -137,7 +137,7 @@ class OneOf(Kind[Word]):
 class SomeOf(Kind[frozenset[Word]]):
     """Any of some words, none of them too. The first ``usual`` ones are offered always."""
 
-    form = Form.SOME_OF
+    input = Input.SOME_OF
 
     def __init__(self, words: Mapping[Word, tuple[str, str]], *, usual: int) -> None:
         self._words = tuple(words)
@@ -168,7 +168,7 @@ class SomeOf(Kind[frozenset[Word]]):
 class Flag(Kind[bool]):
     """Yes or no."""
 
-    form = Form.FLAG
+    input = Input.FLAG
     json_type = JsonType(type=bool)
 
     def read(self, given: Json) -> bool:
@@ -192,7 +192,7 @@ class Flag(Kind[bool]):
 class Seconds(Kind[int]):
     """A time in whole seconds."""
 
-    form = Form.SECONDS
+    input = Input.SECONDS
 
     def __init__(self, lowest: int, highest: int) -> None:
         self.lowest, self.highest = lowest, highest
@@ -236,7 +236,7 @@ class Proofs(Kind[tuple[str, ...]]):
     (:func:`~centralbot.domain.config.fields_with`).
     """
 
-    form = Form.SOME_OF
+    input = Input.SOME_OF
     may_be_empty = False
     json_type = JsonType(type=str, chars=(0, 100), items=(1, 50))
 
@@ -260,7 +260,7 @@ class Proofs(Kind[tuple[str, ...]]):
 
     def problem(self, value: tuple[str, ...]) -> str | None:
         if not value:
-            return "expected at least one proof; without any, everybody would pass"
+            return "choose at least one proof; without any, everybody would pass"
         if unknown := [kind for kind in value if kind not in self._known]:
             return f"there is no proof {unknown[0][:50]!r}; known are {', '.join(self._known)}"
         return "the same proof is listed twice" if len(set(value)) != len(value) else None
@@ -289,7 +289,7 @@ class _Characters(Kind[str]):
 class Line(_Characters):
     """One line without space around it. ``what`` names such a text in a refusal."""
 
-    form = Form.LINE
+    input = Input.LINE
 
     def __init__(self, most: int, *, what: str) -> None:
         super().__init__(most)
@@ -308,7 +308,7 @@ class Line(_Characters):
 class Text(_Characters):
     """Lines of text. The audit keeps its length and the start of its SHA-256."""
 
-    form = Form.TEXT
+    input = Input.TEXT
 
     def problem(self, value: str) -> str | None:
         if len(value) > self.most:
@@ -329,7 +329,7 @@ def _word(words: Collection[Word], given: Json) -> Word:
     for it in words:
         if it.value == given:
             return it
-    raise Unreadable(f"expected one of {', '.join(it.value for it in words)}")
+    raise Unreadable(f"choose one of {', '.join(it.value for it in words)}")
 
 
 def _typed_word(words: Collection[Word], text: str) -> Word:

@@ -72,7 +72,7 @@ async def test_another_sites_page_changes_no_settings(stage: Stage) -> None:
     number, _ = await stage.asked(installed)
     challenge = await stage.world.challenge(installed.repo_id, number)
     page, repo = await tab_of(stage, OWNER), f"/repos/{installed.repo_id}"
-    fields = {"mode": "off", "window": "1", "unit": "minutes", "verification": "github-login"}
+    fields = {"mode": "off", "window_s": "1", "window_s-unit": "minutes", "verification": "github-login"}
     for path, form in (
         (f"{repo}/settings", fields),
         (f"{repo}/whitelist", {"logins": AUTHOR}),

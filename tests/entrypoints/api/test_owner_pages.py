@@ -16,12 +16,12 @@ from tests.entrypoints.api.people import People, serving_people
 
 SETTINGS = {
     "mode": "shadow",
-    "window": "2",
-    "unit": "hours",
+    "window_s": "2",
+    "window_s-unit": "hours",
     "verification": ["github-login", "attestation"],
-    "associations": ["OWNER"],
-    "bots": "yes",
-    "label": "let-in",
+    "exempt_associations": ["OWNER"],
+    "exempt_bots": "yes",
+    "exempt_label": "let-in",
     "rules": "Be kind.\r\nTest it.",
 }
 
@@ -129,23 +129,23 @@ class TestSettings:
         assert (config.exempt_label, config.rules) == ("let-in", "Be kind.\nTest it.")
         page = await browser.get(done.headers["location"])
         assert 'role="status"' in page.body
-        assert ' value="2"' in field(page, "window")
+        assert ' value="2"' in field(page, "window_s")
 
     async def test_each_mistake_is_told_beside_its_field_and_nothing_is_lost(
         self, people: People, browser: Browser
     ) -> None:
         """400, all at once, what was typed kept, and nothing saved."""
         typed = {
-            **SETTINGS, "mode": "on", "window": "-1", "verification": [], "label": "x" * 51, "rules": "y" * 4001,
-            "associations": ["FRIEND"],
+            **SETTINGS, "mode": "on", "window_s": "-1", "verification": [], "exempt_label": "x" * 51,
+            "rules": "y" * 4001, "exempt_associations": ["FRIEND"],
         }  # fmt: skip
         page = await browser.post("/repos/999/settings", typed)
         assert (page.status, 'role="alert"' in page.body) == (400, True)
-        for name in ("mode", "window", "verification", "associations", "label", "rules"):
+        for name in ("mode", "window_s", "verification", "exempt_associations", "exempt_label", "rules"):
             assert f'id="{name}-error"' in page.body, name
             assert f"{name}-error" in field(page, name), name
-        assert 'aria-invalid="true"' in field(page, "window")
-        assert ('value="-1"' in field(page, "window"), "y" * 4001 in page.body) == (True, True)
+        assert 'aria-invalid="true"' in field(page, "window_s")
+        assert ('value="-1"' in field(page, "window_s"), "y" * 4001 in page.body) == (True, True)
         record = await people.backend.store.repositories.get(999)
         assert record is not None
         assert record.config is not None
@@ -154,8 +154,8 @@ class TestSettings:
     @pytest.mark.parametrize("value", ["0", "", "1.5", "x", "31", "٣", "9" * 400])
     async def test_other_times_are_told(self, browser: Browser, value: str) -> None:
         """No number, or more than thirty days."""
-        page = await browser.post("/repos/999/settings", {**SETTINGS, "window": value, "unit": "days"})
-        assert (page.status, 'id="window-error"' in page.body) == (400, True)
+        page = await browser.post("/repos/999/settings", {**SETTINGS, "window_s": value, "window_s-unit": "days"})
+        assert (page.status, 'id="window_s-error"' in page.body) == (400, True)
 
 
 class TestWhitelist:

@@ -27,7 +27,7 @@ REPOSITORY: list[Request] = [
     ("GET", "audit", None),
 ]
 CHALLENGE: list[Request] = [("POST", "exempt", None), ("POST", "extend", {"by_s": 600}), ("POST", "cancel", None)]
-SETTINGS_FORM = {"mode": "off", "window": "1", "unit": "hours", "verification": "github-login"}
+SETTINGS_FORM = {"mode": "off", "window_s": "1", "window_s-unit": "hours", "verification": "github-login"}
 FORMS: list[tuple[str, dict[str, str]]] = [
     ("settings", SETTINGS_FORM),
     ("whitelist", {"logins": "alice"}),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from centralbot.domain.config import FIELDS, Row, fields_with
-from centralbot.domain.fields import Form, Unreadable
+from centralbot.domain.fields import Input, Unreadable
 
 Command = Callable[..., None]
 
@@ -33,10 +33,10 @@ def with_config_options(command: Command) -> Command:
 
 def _parameters(row: Row) -> Sequence[inspect.Parameter]:
     kind, flag = row.kind, f"--{row.option}"
-    match kind.form:
-        case Form.FLAG:
+    match kind.input:
+        case Input.FLAG:
             return [_parameter(row.name, bool | None, f"{flag}/--no-{row.option}", help=row.help)]
-        case Form.SOME_OF:
+        case Input.SOME_OF:
             metavar = _metavar(row) or "NAME"
             some = _parameter(row.name, list[str] | None, flag, help=row.help, metavar=metavar, callback=_reader(row))
             if not kind.may_be_empty:
@@ -45,7 +45,7 @@ def _parameters(row: Row) -> Sequence[inspect.Parameter]:
                 some,
                 _parameter(_none(row), bool | None, f"{flag.replace('--', '--no-', 1)}s", help="None of them."),
             ]
-        case Form.TEXT:
+        case Input.TEXT:
             return [
                 _parameter(
                     row.name, Path | None, flag, help=row.help, metavar="FILE", callback=_reader(row), exists=True,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs
 
 from litestar.enums import RequestEncodingType
 
-from centralbot.domain.config import MAX_WINDOW_S, Mode, RepoConfig, validate
+from centralbot.domain.config import RepoConfig, Row, fields_with
 from centralbot.domain.errors import ValidationError
-from centralbot.domain.events import AuthorAssociation
+from centralbot.domain.fields import Choice, Input, Seconds, Unreadable
+from centralbot.domain.words import duration
 from centralbot.entrypoints.parameters import AnyRequest
 from centralbot.entrypoints.web.labels import UNITS, window_parts
-
-Word = TypeVar("Word", bound=StrEnum)
 
 MAX_FORM_BYTES = 128 * 1024
 MAX_FORM_FIELDS = 1_200
@@ -61,81 +59,74 @@ async def read_form(request: AnyRequest) -> Form:
     return Form({name: [text.replace("\r\n", "\n") for text in texts] for name, texts in values.items()})
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsForm:
-    """The settings as texts, as they stand in the form's inputs, and the errors beside them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A field of the configuration on the page: what stands in its input, and the error beside it.
 
-    mode: str
-    window: str
-    unit: str
-    verification: tuple[str, ...]
-    associations: tuple[str, ...]
-    drafts: bool
-    bots: bool
-    comment: bool
-    label: str
-    rules: str
-    errors: Mapping[str, str] = field(default_factory=dict)
+    ``typed``: what is typed or chosen; of seconds, a number and its unit.
+    """
 
-    @classmethod
-    def of(cls, config: RepoConfig) -> SettingsForm:
-        """The form as it first stands."""
-        window, unit = window_parts(config.window_s)
-        return cls(
-            mode=config.mode.value,
-            window=str(window),
-            unit=unit,
-            verification=config.verification,
-            associations=tuple(config.exempt_associations),
-            drafts=config.draft_prs_gated,
-            bots=config.exempt_bots,
-            comment=config.comment_on_exempt,
-            label=config.exempt_label,
-            rules=config.rules,
-        )
+    row: Row
+    typed: tuple[str, ...]
+    error: str | None = None
+
+    @property
+    def choices(self) -> Sequence[Choice]:
+        """What is offered: the usual, and what is chosen already."""
+        return [it for it in self.row.kind.choices if it.usual or it.value in self.typed]
 
 
-def read_settings(form: Form, kinds: Mapping[str, str]) -> tuple[SettingsForm, RepoConfig | None]:
+def settings_of(config: RepoConfig, proofs: Mapping[str, str]) -> list[Setting]:
+    """The form as it first stands. ``proofs``: the registered ones."""
+    settings = []
+    for row in fields_with(proofs):
+        value = getattr(config, row.name)
+        if row.kind.input is Input.SECONDS:
+            number, unit = window_parts(value)
+            settings.append(Setting(row=row, typed=(str(number), unit)))
+        else:
+            settings.append(Setting(row=row, typed=row.kind.texts(value)))
+    return settings
+
+
+def read_settings(form: Form, proofs: Mapping[str, str]) -> tuple[list[Setting], RepoConfig | None]:
     """What was typed, and the configuration that it means; None where something is wrong."""
-    errors: dict[str, str] = {}
-    typed = SettingsForm(
-        mode=form.one("mode"),
-        window=form.one("window"),
-        unit=form.one("unit"),
-        verification=tuple(dict.fromkeys(form.all("verification"))),
-        associations=tuple(dict.fromkeys(form.all("associations"))),
-        drafts=form.checked("drafts"),
-        bots=form.checked("bots"),
-        comment=form.checked("comment"),
-        label=form.one("label"),
-        rules=form.one("rules"),
-        errors=errors,
-    )
-    mode = _word(Mode, typed.mode)
-    if mode is None:
-        errors["mode"] = "Choose off, shadow or enforce."
-    window_s = read_seconds(typed.window, typed.unit, 1, MAX_WINDOW_S)
-    if window_s is None:
-        errors["window"] = "Give a whole number from 1 on, and at most 30 days in all."
-    associations = [_word(AuthorAssociation, text) for text in typed.associations]
-    if None in associations:
-        errors["associations"] = "One of these is not known; reload the page."
-    config = RepoConfig(
-        mode=mode or Mode.OFF,
-        draft_prs_gated=typed.drafts,
-        window_s=window_s or 1,
-        verification=typed.verification,
-        exempt_associations=frozenset(it for it in associations if it is not None),
-        exempt_bots=typed.bots,
-        comment_on_exempt=typed.comment,
-        exempt_label=typed.label,
-        rules=typed.rules,
-    )
-    for name, problem in validate(config, kinds).items():
-        errors[{"exempt_label": "label"}.get(name, name)] = f"{problem[:1].upper()}{problem[1:]}."
-    if not typed.verification:
-        errors["verification"] = "Choose at least one: without any, everybody would pass."
-    return typed, None if errors else config
+    settings, values = [], {}
+    for row in fields_with(proofs):
+        typed = _typed(form, row)
+        values[row.name], error = _read(row, typed)
+        settings.append(Setting(row=row, typed=typed, error=error))
+    if any(it.error for it in settings):
+        return settings, None
+    return settings, RepoConfig(**values)
+
+
+def _typed(form: Form, row: Row) -> tuple[str, ...]:
+    match row.kind.input:
+        case Input.SOME_OF | Input.FLAG:
+            return tuple(dict.fromkeys(form.all(row.name)))
+        case Input.SECONDS:
+            return (form.one(row.name), form.one(f"{row.name}-unit"))
+    return (form.one(row.name),)
+
+
+def _read(row: Row, typed: tuple[str, ...]) -> tuple[Any, str | None]:
+    """The value that was meant, and what is wrong with it."""
+    kind = row.kind
+    if isinstance(kind, Seconds):
+        seconds = read_seconds(typed[0], typed[1], kind.lowest, kind.highest)
+        error = f"Give a whole number from 1 on, and at most {duration(kind.highest)} in all."
+        return seconds, error if seconds is None else None
+    try:
+        value = kind.parse(typed)
+    except Unreadable as exc:
+        return None, _sentence(str(exc))
+    problem = kind.problem(value)
+    return value, None if problem is None else _sentence(problem)
+
+
+def _sentence(problem: str) -> str:
+    return f"{problem[:1].upper()}{problem[1:]}."
 
 
 def read_seconds(number: str, unit: str, lowest: int, highest: int) -> int | None:
@@ -149,10 +140,3 @@ def read_seconds(number: str, unit: str, lowest: int, highest: int) -> int | Non
 def read_logins(text: str) -> list[str]:
     """Logins as people paste them: by line, comma or space, each once."""
     return list(dict.fromkeys(text.replace(",", " ").replace(";", " ").split()))
-
-
-def _word(words: type[Word], text: str) -> Word | None:
-    try:
-        return words(text)
-    except ValueError:
-        return None

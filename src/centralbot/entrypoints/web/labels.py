@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from centralbot.domain import config
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.config import Mode
-from centralbot.domain.events import AuthorAssociation
 from centralbot.domain.rules import DRAFT, EXEMPTIONS
 
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -49,33 +49,9 @@ STATUS: Mapping[ChallengeStatus, tuple[str, str]] = {
 }
 """Badge and word of each status."""
 
-MODES: Mapping[Mode, tuple[str, str, str]] = {
-    Mode.OFF: ("off", "Off", "Nothing is checked, nothing is recorded."),
-    Mode.SHADOW: (
-        "info",
-        "Shadow",
-        "Decides and records what it would have done, and says nothing on GitHub. The place to start.",
-    ),
-    Mode.ENFORCE: (
-        "ok",
-        "Enforce",
-        "Asks new authors to pass, and closes pull requests whose time runs out. Passing later reopens them.",
-    ),
-}
-"""Badge, word and explanation of each mode."""
-
-ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
-    AuthorAssociation.OWNER: ("Owner", "owns the repository"),
-    AuthorAssociation.MEMBER: ("Member", "a public member of the organization; private ones look like contributors"),
-    AuthorAssociation.COLLABORATOR: ("Collaborator", "was invited to the repository"),
-    AuthorAssociation.CONTRIBUTOR: ("Contributor", "has had a commit merged here before"),
-    AuthorAssociation.FIRST_TIME_CONTRIBUTOR: ("First-time contributor", "has never had a commit merged here"),
-    AuthorAssociation.FIRST_TIMER: ("First-timer", "has never had a commit merged anywhere on GitHub"),
-    AuthorAssociation.MANNEQUIN: ("Mannequin", "stands in for somebody without an account; is always exempt"),
-    AuthorAssociation.NONE: ("None", "has nothing to do with the repository yet"),
-}
-
-USUAL_ASSOCIATIONS = tuple(ASSOCIATIONS)[:4]
+_BADGES = {Mode.OFF: "off", Mode.SHADOW: "info", Mode.ENFORCE: "ok"}
+MODES: Mapping[Mode, tuple[str, str]] = {mode: (_BADGES[mode], word) for mode, (word, _) in config.MODES.items()}
+"""Badge and word of each mode."""
 
 UNITS: Mapping[str, int] = {"minutes": 60, "hours": 3_600, "days": 86_400, "seconds": 1}
 

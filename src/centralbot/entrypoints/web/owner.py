@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from centralbot.domain.challenge import ChallengeStatus
-from centralbot.domain.config import Mode
+from centralbot.domain.config import Mode, Section
 from centralbot.domain.errors import ChallengeNotPending, NotFound, ValidationError
 from centralbot.domain.trace import sentence, who
 from centralbot.entrypoints.guard import AnyonesRequest, CallersRequest, Guard
@@ -27,19 +27,18 @@ from centralbot.entrypoints.parameters import (
 )
 from centralbot.entrypoints.web.forms import (
     MAX_FORM_BYTES,
-    SettingsForm,
+    Setting,
     read_form,
     read_logins,
     read_seconds,
     read_settings,
+    settings_of,
 )
 from centralbot.entrypoints.web.labels import (
-    ASSOCIATIONS,
     FLASHES,
     MODES,
     STATUS,
     UNITS,
-    USUAL_ASSOCIATIONS,
     Flash,
     outcome,
     standing,
@@ -152,24 +151,24 @@ def _repository(frame: Frame) -> list[Any]:
 def _settings(frame: Frame) -> list[Any]:
     owner = frame.services.owner
 
-    def page(request: CallersRequest, managed: ManagedRepository, form: SettingsForm) -> Response[str]:
-        known = set(managed.config.exempt_associations) | set(USUAL_ASSOCIATIONS)
+    def page(request: CallersRequest, managed: ManagedRepository, settings: Sequence[Setting]) -> Response[str]:
+        errors = {it.row.name: it.error for it in settings if it.error is not None}
         return frame.page(
             request,
             "owner/settings.html",
-            status=400 if form.errors else 200,
+            status=400 if errors else 200,
             managed=managed,
-            form=form,
-            kinds=owner.kinds,
             modes=MODES,
             units=tuple(UNITS),
-            associations={name: words for name, words in ASSOCIATIONS.items() if name in known},
+            sections={title: [it for it in settings if it.row.section is title] for title in Section},
+            errors=errors,
+            labels={it.row.name: it.row.label for it in settings},
         )
 
     @get(f"{REPO}/settings")
     async def show(request: CallersRequest, repo_id: RepoId) -> Response[str]:
         managed = await owner.repository(request.user, repo_id)
-        return page(request, managed, SettingsForm.of(managed.config))
+        return page(request, managed, settings_of(managed.config, owner.kinds))
 
     @post(f"{REPO}/settings", status_code=200)
     async def save(request: CallersRequest, repo_id: RepoId) -> Response[Any]:
