@@ -151,6 +151,18 @@ class TestSettings:
         assert record.config is not None
         assert record.config.mode is Mode.ENFORCE
 
+    async def test_a_page_from_before_a_field_leaves_it_as_it_is(self, people: People, browser: Browser) -> None:
+        """It cannot send what it does not know; what every page has known is asked for."""
+        await browser.post("/repos/999/settings", SETTINGS)
+        known = {name: value for name, value in SETTINGS.items() if name not in ("exempt_label", "rules")}
+        assert (await browser.post("/repos/999/settings", known)).status == 303
+        record = await people.backend.store.repositories.get(999)
+        assert record is not None
+        assert record.config is not None
+        assert (record.config.exempt_label, record.config.rules) == ("let-in", "Be kind.\nTest it.")
+        page = await browser.post("/repos/999/settings", {**known, "mode": []})
+        assert (page.status, 'id="mode-error"' in page.body) == (400, True)
+
     @pytest.mark.parametrize("value", ["0", "", "1.5", "x", "31", "٣", "9" * 400])
     async def test_other_times_are_told(self, browser: Browser, value: str) -> None:
         """No number, or more than thirty days."""

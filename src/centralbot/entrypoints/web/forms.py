@@ -78,22 +78,19 @@ class Setting:
 
 def settings_of(config: RepoConfig, proofs: Mapping[str, str]) -> list[Setting]:
     """The form as it first stands. ``proofs``: the registered ones."""
-    settings = []
-    for row in fields_with(proofs):
-        value = getattr(config, row.name)
-        if row.kind.input is Input.SECONDS:
-            number, unit = window_parts(value)
-            settings.append(Setting(row=row, typed=(str(number), unit)))
-        else:
-            settings.append(Setting(row=row, typed=row.kind.texts(value)))
-    return settings
+    return [Setting(row=row, typed=_texts(row, getattr(config, row.name))) for row in fields_with(proofs)]
 
 
-def read_settings(form: Form, proofs: Mapping[str, str]) -> tuple[list[Setting], RepoConfig | None]:
-    """What was typed, and the configuration that it means; None where something is wrong."""
+def read_settings(form: Form, kept: RepoConfig, proofs: Mapping[str, str]) -> tuple[list[Setting], RepoConfig | None]:
+    """What was typed, and the configuration that it means; None where something is wrong.
+
+    An extension that a page from before it did not send stays as it is ``kept``.
+    """
     settings, values = [], {}
     for row in fields_with(proofs):
-        typed = _typed(form, row)
+        typed = _sent(form, row)
+        if typed is None:
+            typed = _texts(row, getattr(kept, row.name))
         values[row.name], error = _read(row, typed)
         settings.append(Setting(row=row, typed=typed, error=error))
     if any(it.error for it in settings):
@@ -101,12 +98,20 @@ def read_settings(form: Form, proofs: Mapping[str, str]) -> tuple[list[Setting],
     return settings, RepoConfig(**values)
 
 
-def _typed(form: Form, row: Row) -> tuple[str, ...]:
-    match row.kind.input:
-        case Input.SOME_OF | Input.FLAG:
-            return tuple(dict.fromkeys(form.all(row.name)))
-        case Input.SECONDS:
-            return (form.one(row.name), form.one(f"{row.name}-unit"))
+def _texts(row: Row, value: Any) -> tuple[str, ...]:
+    if row.kind.input is Input.SECONDS:
+        number, unit = window_parts(value)
+        return (str(number), unit)
+    return row.kind.texts(value)
+
+
+def _sent(form: Form, row: Row) -> tuple[str, ...] | None:
+    if row.kind.input in (Input.SOME_OF, Input.FLAG):  # a box that is not ticked is not sent
+        return tuple(dict.fromkeys(form.all(row.name)))
+    if row.is_extension and row.name not in form.values:
+        return None
+    if row.kind.input is Input.SECONDS:
+        return (form.one(row.name), form.one(f"{row.name}-unit"))
     return (form.one(row.name),)
 
 

@@ -173,7 +173,7 @@ def _settings(frame: Frame) -> list[Any]:
     @post(f"{REPO}/settings", status_code=200)
     async def save(request: CallersRequest, repo_id: RepoId) -> Response[Any]:
         managed = await owner.repository(request.user, repo_id)
-        typed, config = read_settings(await read_form(request), owner.kinds)
+        typed, config = read_settings(await read_form(request), managed.config, owner.kinds)
         if config is None:
             return page(request, managed, typed)
         await owner.configure(request.user, repo_id, config)
