@@ -1,7 +1,6 @@
-"""What is decided of each event that happens on a pull request: one handler an event, registered here.
+"""What is decided of each event that happens on a pull request: one handler an event, registered here (docs/events.md).
 
-To add an event: its type and its handler, a row in :data:`HANDLERS`; its normalizer at the worker and its schema on the
-wire (docs/events.md). Events of an installation are :mod:`centralbot.domain.installation`'s.
+Events of an installation are :mod:`centralbot.domain.installation`'s.
 """
 
 from __future__ import annotations
