@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from centralbot.entrypoints.cli.maintenance import leads_nowhere
+from centralbot.entrypoints.setup import EVENTS
 from github_simulator import Fault, FaultKind, Simulator, running
 from tests.adapters.simulators import PRIVATE_KEY, SECRET, Receiver
 from tests.entrypoints.commands import Cli, Result
@@ -42,7 +43,7 @@ class Stage:
 @pytest.fixture
 async def stage(cli: Cli) -> AsyncIterator[Stage]:
     """An App on ``octo-org`` (installation 7) with two repositories; nobody receives its webhooks."""
-    simulator = Simulator(webhook_secret=SECRET, private_key_pem=PRIVATE_KEY)
+    simulator = Simulator(webhook_secret=SECRET, private_key_pem=PRIVATE_KEY, events=EVENTS)
     simulator.world.add_organization("octo-org", 101)
     simulator.world.install("octo-org", ["hello", "world"], id=7)
     async with running(simulator) as url:

@@ -31,6 +31,7 @@ from centralbot.entrypoints.settings import (
     load_oauth_settings,
     load_webhook_target,
 )
+from centralbot.entrypoints.setup import EVENTS, PERMISSIONS
 from github_simulator import Simulator, run
 
 Ready = Callable[[str, Mapping[str, str]], None]
@@ -39,13 +40,15 @@ Ready = Callable[[str, Mapping[str, str]], None]
 def make_simulator(environ: Mapping[str, str], *, webhook_url: str | None) -> Simulator:
     """A GitHub without anybody on it, with the App of ``environ``; what is not set there is made. Raises SettingsError.
 
+    The App has the permissions and events that ``setup`` asks for.
+
     ``webhook_url`` None: webhooks are thrown away until the control API sets one.
     """
     secret = secrets.token_urlsafe(24)
     if environ.get("CENTRALBOT_GITHUB_WEBHOOK_SECRET", "").strip():
         secret = load_webhook_target(environ).secret
     oauth = load_oauth_settings(environ)
-    make = partial(Simulator, webhook_secret=secret, webhook_url=webhook_url)
+    make = partial(Simulator, webhook_secret=secret, webhook_url=webhook_url, permissions=PERMISSIONS, events=EVENTS)
     if oauth is not None:
         make = partial(make, client_id=oauth.client_id, client_secret=oauth.client_secret)
     if not environ.get("CENTRALBOT_GITHUB_APP_PRIVATE_KEY", "").strip():
