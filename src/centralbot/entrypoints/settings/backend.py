@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 import platformdirs
 
+from centralbot.domain.config import MAX_WINDOW_S, MIN_WINDOW_S, Mode, RepoConfig
 from centralbot.entrypoints.settings.reader import Reader, SettingsError
 
 Format = Literal["json", "console"]
@@ -135,7 +136,6 @@ def _make_key(path: Path) -> None:
         draft.unlink()
 
 
-LONGEST_WINDOW_S = 30 * 24 * 3600
 HIGHEST_PORT = 65535
 
 
@@ -180,11 +180,11 @@ def load_api_settings(environ: Mapping[str, str]) -> ApiSettings:
 
 def load_gate_settings(environ: Mapping[str, str]) -> GateSettings:
     """Raises SettingsError."""
-    reader = Reader(environ)
+    reader, plain = Reader(environ), RepoConfig()
     return GateSettings(
         public_url=reader.origin("CENTRALBOT_PUBLIC_URL", "http://127.0.0.1:8080"),
-        window_s=reader.integer("CENTRALBOT_WINDOW_S", 1800, 1, LONGEST_WINDOW_S),
-        default_mode=reader.choice("CENTRALBOT_DEFAULT_MODE", "off", ("off", "shadow", "enforce")),
+        window_s=reader.integer("CENTRALBOT_WINDOW_S", plain.window_s, MIN_WINDOW_S, MAX_WINDOW_S),
+        default_mode=reader.choice("CENTRALBOT_DEFAULT_MODE", plain.mode.value, tuple(it.value for it in Mode)),
     )
 
 
