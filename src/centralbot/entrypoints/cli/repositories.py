@@ -14,6 +14,7 @@ from centralbot.domain.events import Actor
 from centralbot.entrypoints.cli.config_options import with_config_options
 from centralbot.entrypoints.cli.output import AsJson, emit_fields, emit_json, emit_table, fail, note, rfc3339
 from centralbot.entrypoints.cli.running import HIGHEST_ID, UserId, open_store, operator, run
+from centralbot.ports.use_cases.validation import LOGIN
 
 if TYPE_CHECKING:
     from centralbot.ports.admin import Repositories, RepositoryRecord
@@ -187,7 +188,7 @@ whitelist_app = typer.Typer(help="Whom a repository lets through.", no_args_is_h
 
 
 def _login(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\[bot\])?", value):
+    if not LOGIN.fullmatch(value):
         raise typer.BadParameter("expected a GitHub login, without @")
     return value
 
