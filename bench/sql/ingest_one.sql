@@ -18,11 +18,11 @@ dl as (
   insert into github_event_deliveries (delivery_id, event_name, installation_id, repo_id, pr_number, action, event_at, status, reason, challenge_id)
   select gen_random_uuid()::text, 'pull_request', installation_id, :repo::bigint, :pr::bigint, 'opened', now(), 'ACCEPTED', 'CHALLENGED', id from ch on conflict do nothing),
 ac as (
-  insert into bot_actions (id, action_type, installation_id, repo_id, repo_full_name, pr_number, challenge_id, marker, markdown, reason)
-  select centralbot_uuid7(), 'UPSERT_PR_COMMENT', installation_id, :repo::bigint, repo_full_name, :pr::bigint, id, 'centralbot' || chr(58) || 'gate' || chr(58) || id, repeat('x', 480), 'VERIFICATION_REQUIRED' from ch
-  returning id, installation_id, challenge_id, marker),
+  insert into bot_actions (id, action_type, installation_id, repo_id, repo_full_name, pr_number, challenge_id, payload)
+  select centralbot_uuid7(), 'UPSERT_PR_COMMENT', installation_id, :repo::bigint, repo_full_name, :pr::bigint, id, json_build_object('marker', 'centralbot' || chr(58) || 'gate' || chr(58) || id, 'markdown', repeat('x', 480), 'reason', 'VERIFICATION_REQUIRED') from ch
+  returning id, installation_id, challenge_id, 'centralbot' || chr(58) || 'gate' || chr(58) || challenge_id as key),
 qq as (
-  insert into bot_action_queue (action_id, installation_id, repo_id, pr_number, challenge_id, action_type, marker, run_at)
-  select id, installation_id, :repo::bigint, :pr::bigint, challenge_id, 'UPSERT_PR_COMMENT', marker, now() from ac)
+  insert into bot_action_queue (action_id, installation_id, repo_id, pr_number, challenge_id, action_type, supersede_key, run_at)
+  select id, installation_id, :repo::bigint, :pr::bigint, challenge_id, 'UPSERT_PR_COMMENT', key, now() from ac)
 insert into audit_events (id, at, event, actor, installation_id, repo_id, pr_number, challenge_id, detail)
 select centralbot_uuid7(), now(), 'challenge.created', 'centralbot', installation_id, :repo::bigint, :pr::bigint, id, jsonb_build_object('action', 'opened', 'delivery_id', gen_random_uuid(), 'mode', 'enforce') from ch;

@@ -306,7 +306,7 @@ async def test_a_permission_is_of_the_repository_with_that_id(world: World) -> N
     world.grant(ref, "mona", "maintain")
     renamed = await world.collaborators.permission(replace(ref, repo_full_name="org/former"), "mona")
     with pytest.raises(GitHubRefused) as refused:
-        await world.collaborators.permission(replace(ref, repo_id=5), "mona")
+        await world.collaborators.permission(replace(ref, repo_id=5, repo_full_name="org/unknown"), "mona")
     assert (renamed.permission, refused.value.reason) == (Permission.MAINTAIN, "NOT_FOUND")
 
 

@@ -24,7 +24,9 @@ LEGAL_CHALLENGE = {
     (C.PENDING, CE.EXEMPT): C.EXEMPT,
     (C.PENDING, CE.CANCEL): C.CANCELED,
     (C.PENDING, CE.TIME_OUT): C.TIMED_OUT_CLOSED,
+    (C.PENDING, CE.WITHHOLD): C.EXEMPT,
     (C.TIMED_OUT_CLOSED, CE.VERIFY): C.VERIFIED,
+    (C.TIMED_OUT_CLOSED, CE.WITHHOLD): C.EXEMPT,
 }
 LEGAL_ACTION = {
     (A.PENDING, AE.CLAIM): A.CLAIMED,
@@ -131,6 +133,7 @@ def test_a_result_needs_a_claim(status: ActionStatus, outcome: Outcome) -> None:
         Outcome.FAILED: A.FAILED,
         Outcome.RETRYABLE_FAILURE: A.PENDING,
         Outcome.RELEASED: A.PENDING,
+        Outcome.WITHHELD: A.PENDING,
     }
     result = a_settlement(action, outcome)
     if status is A.CLAIMED:

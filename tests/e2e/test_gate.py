@@ -13,7 +13,10 @@ from tests.e2e.world import World
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_new_author_is_asked_in_one_comment_by_one_call(world: World) -> None:
+PERMISSION = "repos/get-collaborator-permission-level"
+
+
+async def test_a_new_author_is_asked_in_one_comment_by_two_calls(world: World) -> None:
     """The comment carries the challenge's marker and a link to its page."""
     installed = await world.install()
     number = await world.asked(installed)
@@ -22,7 +25,7 @@ async def test_a_new_author_is_asked_in_one_comment_by_one_call(world: World) ->
     assert (comment["author"], comment["marker"]) == ("centralbot[bot]", f"centralbot:gate:{challenge.id}")
     assert f"]({world.fleet.api_url}/g/" in comment["body"]
     assert (challenge.status, challenge.gate_comment_id) == (ChallengeStatus.PENDING, comment["id"])
-    assert await world.github.operations(installed.id) == ["issues/create-comment"]
+    assert await world.github.operations(installed.id) == [PERMISSION, "issues/create-comment"]
 
 
 async def test_an_author_who_verifies_is_told_in_the_same_comment(world: World) -> None:
@@ -38,8 +41,8 @@ async def test_an_author_who_verifies_is_told_in_the_same_comment(world: World) 
     assert (await world.seen(installed.repository, number), verified.status) == ("open: verified", "VERIFIED")
 
 
-async def test_a_pull_request_whose_time_runs_out_is_closed_with_reasons_by_three_calls(world: World) -> None:
-    """The bot looks, says why, closes."""
+async def test_a_pull_request_whose_time_runs_out_is_closed_with_reasons_by_four_calls(world: World) -> None:
+    """The bot looks, asks who the author is, says why, closes."""
     installed = await world.install(window_s=1)
     number = await world.open(installed.repository)
     await world.shows(installed.repository, number, "closed by bot: asked + told why")
@@ -47,8 +50,8 @@ async def test_a_pull_request_whose_time_runs_out_is_closed_with_reasons_by_thre
     challenge = await world.challenge(installed.repo_id, number)
     assert challenge.status is ChallengeStatus.TIMED_OUT_CLOSED
     calls = await world.github.operations(installed.id)
-    assert calls[0] == "issues/create-comment"
-    assert Counter(calls[1:]) == Counter(["pulls/get", "issues/create-comment", "pulls/update"])
+    assert calls[:2] == [PERMISSION, "issues/create-comment"]
+    assert Counter(calls[2:]) == Counter(["pulls/get", PERMISSION, "issues/create-comment", "pulls/update"])
 
 
 async def test_a_late_verification_reopens(world: World) -> None:

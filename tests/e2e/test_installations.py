@@ -59,7 +59,10 @@ async def test_one_fleet_serves_many_unrelated_installations(world: World) -> No
     await world.settled()
     shown = [await world.seen(one.repository, number) for one, number in zip(installations, numbers, strict=True)]
     calls = [await world.github.operations(one.id) for one in installations]
-    assert (shown, calls) == (["open: asked"] * 30, [["issues/create-comment"]] * 30)
+    assert (shown, calls) == (
+        ["open: asked"] * 30,
+        [["repos/get-collaborator-permission-level", "issues/create-comment"]] * 30,
+    )
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,9 @@ class World(Outside):
             if fault in FAILURES:
                 self.github.fail_next(FAILURES[fault], call=call, after_effect=after)
             was_open = self.pull.is_open
-            settlement = await Execute(executors(self.github, self.github))(self.turn(action))
+            settlement = await Execute(executors(self.github, self.github, self.github, self.github.now))(
+                self.turn(action)
+            )
             assert settlement.failure_code != "INTERNAL"
             if was_open != self.pull.is_open:
                 self.closed_by_bot = was_open

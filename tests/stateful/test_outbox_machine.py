@@ -190,8 +190,9 @@ class OutboxMachine(RuleBasedStateMachine):
             known.status = A.DONE
         elif known.overtaken and outcome is not Outcome.FAILED:
             known.status, known.due = A.CANCELED, True
-        elif outcome is Outcome.RELEASED:
+        elif outcome in (Outcome.RELEASED, Outcome.WITHHELD):
             known.status, known.attempts = A.PENDING, known.attempts - 1
+            known.due = outcome is Outcome.RELEASED
         elif outcome is Outcome.FAILED or known.attempts >= RULES.max_attempts:
             known.status = A.FAILED
         else:

@@ -40,7 +40,7 @@ class World:
         self.clock = ManualClock()
         self.github = MemoryGitHub(self.clock.now)
         self.ref: PullRequestRef = self.github.open_pull_request()
-        self.execute = Execute(executors(self.github, self.github))
+        self.execute = Execute(executors(self.github, self.github, self.github, self.clock.now))
         self.stopping = False
 
     def turn(self, kind: ActionType = UPSERT, *, lease_s: float | None = 60.0, **fields: Any) -> Execution:
@@ -57,6 +57,7 @@ class World:
                 reason=fields.pop("reason", REASONS[kind]),
                 comment_id=fields.pop("comment_id", None),
             ),
+            policy=None,
             attempts=0,
             created_at=self.clock.now(),
             claim_token=uuid4(),
@@ -196,7 +197,7 @@ async def test_a_merge_in_the_middle_of_a_close_is_not_ours(world: World) -> Non
             world.github.merge(ref)
             return comment_id
 
-    execute = Execute(executors(world.github, MergedMeanwhile(world.clock.now)))
+    execute = Execute(executors(world.github, MergedMeanwhile(world.clock.now), world.github, world.clock.now))
     settlement = await execute(turn)
     assert (settlement.outcome, settlement.failure_code) == (Outcome.SUCCEEDED, ALREADY_CLOSED)
 
@@ -273,7 +274,7 @@ async def test_github_errors_become_outcomes(
 
 async def test_a_bug_of_ours_is_retried_and_named(world: World) -> None:
     """An exception that nobody foresaw does not lose the action."""
-    execute = Execute(executors(world.github, object()))  # type: ignore[arg-type]
+    execute = Execute(executors(world.github, object(), world.github, world.clock.now))  # type: ignore[arg-type]
     settlement = await execute(world.turn())
     assert (settlement.outcome, settlement.failure_code) == (Outcome.RETRYABLE_FAILURE, "INTERNAL")
 
@@ -303,7 +304,7 @@ async def test_the_lease_is_read_again_before_every_write(world: World) -> None:
             world.clock.advance(50)
             return comment_id
 
-    settlement = await Execute(executors(world.github, Slow(world.clock.now)))(turn)
+    settlement = await Execute(executors(world.github, Slow(world.clock.now), world.github, world.clock.now))(turn)
     assert (settlement.outcome, settlement.failure_code) == (Outcome.RETRYABLE_FAILURE, "LEASE_SHORT")
     assert (settlement.comment_id, world.is_open) == (1, True)
 
@@ -316,7 +317,9 @@ async def test_the_lease_is_read_after_every_wait(world: World) -> None:
             world.clock.advance(50)
             return await world.github.create(ref, body, ready=ready)
 
-    settlement = await Execute(executors(world.github, Waits(world.clock.now)))(world.turn())
+    settlement = await Execute(executors(world.github, Waits(world.clock.now), world.github, world.clock.now))(
+        world.turn()
+    )
     assert (settlement.outcome, settlement.failure_code) == (Outcome.RELEASED, "LEASE_SHORT")
     assert world.said == []
 
@@ -342,7 +345,7 @@ async def test_once_stopping_what_is_begun_is_finished(world: World) -> None:
             world.stopping = True
             return comment_id
 
-    execute = Execute(executors(world.github, StopsMeanwhile(world.clock.now)))
+    execute = Execute(executors(world.github, StopsMeanwhile(world.clock.now), world.github, world.clock.now))
     settlement = await execute(world.turn(CLOSE))
     assert (settlement.outcome, world.is_open) == (Outcome.SUCCEEDED, False)
 

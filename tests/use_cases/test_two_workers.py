@@ -62,7 +62,7 @@ class Fleet:
     def worker(self, name: str) -> Executor:
         return Executor(
             source=MemoryActionSource(self.store.outbox, self.clock),
-            execute=Execute(executors(self.github, self.github)),
+            execute=Execute(executors(self.github, self.github, self.github, self.clock.now)),
             worker_id=name,
             clock=self.clock,
             ids=self.ids,
@@ -99,7 +99,7 @@ async def test_a_worker_killed_between_comment_and_result_leaves_one_comment() -
 
     dying = Executor(
         source=Killed(fleet.store.outbox, fleet.clock),
-        execute=Execute(executors(fleet.github, fleet.github)),
+        execute=Execute(executors(fleet.github, fleet.github, fleet.github, fleet.clock.now)),
         worker_id="worker-1",
         clock=fleet.clock,
         ids=fleet.ids,
@@ -117,5 +117,5 @@ async def test_a_worker_killed_between_comment_and_result_leaves_one_comment() -
     worker.stop()
     await running
     assert fleet.done.statuses == [ActionStatus.DONE]
-    assert fleet.github.calls == ["create", "find_own", "update"]
+    assert fleet.github.calls == ["permission", "create", "permission", "find_own", "update"]
     assert len(fleet.github.our_comments(fleet.ref)) == 1

@@ -30,6 +30,7 @@ def claimed(ref: PullRequestRef, **fields: Any) -> ClaimedAction:
         "pr_number": ref.number,
         "challenge_id": None,
         "payload": a_comment(marker=f"centralbot:gate:{ref.number}"),
+        "policy": None,
         "attempts": 0,
         "created_at": START,
         "claim_token": uuid4(),
@@ -117,7 +118,7 @@ class Bench:
         github = github or self.github
         return Executor(
             source=kept.get("source", self.source),
-            execute=Execute(executors(github, github)),
+            execute=Execute(executors(github, github, github, self.clock.now)),
             worker_id="worker-1",
             clock=self.clock,
             ids=SequentialIds(),

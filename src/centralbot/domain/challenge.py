@@ -33,13 +33,20 @@ class ChallengeEvent(StrEnum):
     EXEMPT = "exempted"
     CANCEL = "canceled"
     TIME_OUT = "due"
+    WITHHOLD = "found exempt when acting"
 
 
 S, E = ChallengeStatus, ChallengeEvent
 
 TRANSITIONS: Table[ChallengeStatus, ChallengeEvent] = {
-    S.PENDING: {E.VERIFY: S.VERIFIED, E.EXEMPT: S.EXEMPT, E.CANCEL: S.CANCELED, E.TIME_OUT: S.TIMED_OUT_CLOSED},
-    S.TIMED_OUT_CLOSED: {E.VERIFY: S.VERIFIED},
+    S.PENDING: {
+        E.VERIFY: S.VERIFIED,
+        E.EXEMPT: S.EXEMPT,
+        E.CANCEL: S.CANCELED,
+        E.TIME_OUT: S.TIMED_OUT_CLOSED,
+        E.WITHHOLD: S.EXEMPT,
+    },
+    S.TIMED_OUT_CLOSED: {E.VERIFY: S.VERIFIED, E.WITHHOLD: S.EXEMPT},
     S.VERIFIED: {},
     S.EXEMPT: {},
     S.CANCELED: {},

@@ -100,3 +100,7 @@ class Facts:
     def updated(self, newer: Facts) -> Facts:
         """These facts, overruled by what ``newer`` knows."""
         return replace(self, **{fact.value: value for fact, value in newer.known().items()})
+
+
+UNKNOWN = Facts()
+"""Nothing is known."""

@@ -20,7 +20,9 @@ from uuid import UUID
 
 from centralbot.domain.actions import ActionType, AnyPayload
 from centralbot.domain.errors import ActionNotHeld, IllegalTransition
+from centralbot.domain.facts import UNKNOWN, Facts
 from centralbot.domain.machine import Table, step
+from centralbot.domain.policy import Policy
 
 
 class ActionStatus(StrEnum):
@@ -49,6 +51,7 @@ class Outcome(StrEnum):
     RETRYABLE_FAILURE = "RETRYABLE_FAILURE"
     FAILED = "FAILED"
     RELEASED = "RELEASED"
+    WITHHELD = "WITHHELD"
 
 
 S, E = ActionStatus, ActionEvent
@@ -82,6 +85,8 @@ class OutboxRules:
 
 BACKOFF_BASE_S = 2.0
 BACKOFF_CAP_S = 900.0
+WITHHELD_S = 60.0
+"""Seconds until an action that a worker withheld is handed out again, where the worker names no other time."""
 
 
 def backoff_s(attempts: int, *, jitter: float) -> float:
@@ -124,6 +129,7 @@ class Settlement:
     retry_after_s: float | None = None
     pause_installation_s: float | None = None
     comment_id: int | None = None
+    facts: Facts = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +168,12 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action(Envelope):
-    """An envelope with what is in it."""
+    """An envelope with what is in it. ``policy``: what a worker judges with; only an action that is claimed has one."""
 
     repo_full_name: str
     created_at: datetime
     payload: AnyPayload
+    policy: Policy | None = None
 
 
 A = TypeVar("A", bound=Envelope)
@@ -372,6 +379,8 @@ def settle(action: A, settlement: Settlement, *, max_attempts: int, jitter: floa
     if event is E.RETRY_LATER:
         asked = settlement.retry_after_s
         delay = backoff_s(action.attempts, jitter=jitter) if asked is None else asked
+    elif outcome is Outcome.WITHHELD:
+        delay = settlement.retry_after_s or WITHHELD_S
     return replace(
         action,
         status=status,
@@ -392,6 +401,7 @@ _EVENTS = {
     Outcome.SUCCEEDED: E.SUCCEED,
     Outcome.FAILED: E.FAIL,
     Outcome.RELEASED: E.RELEASE,
+    Outcome.WITHHELD: E.RELEASE,
     Outcome.RETRYABLE_FAILURE: E.RETRY_LATER,
 }
-_UNFINISHED = frozenset({Outcome.RELEASED, Outcome.RETRYABLE_FAILURE})
+_UNFINISHED = frozenset({Outcome.RELEASED, Outcome.RETRYABLE_FAILURE, Outcome.WITHHELD})

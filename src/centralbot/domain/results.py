@@ -15,12 +15,16 @@ from uuid import UUID
 from centralbot.domain import installation, outbox
 from centralbot.domain.actions import ALREADY_CLOSED, ActionReason, ActionType, CommentPayload
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus, noticed
+from centralbot.domain.config import RepoConfig
 from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, ChallengeChange, Effects, cancel_actions
 from centralbot.domain.errors import ActionNotHeld, ChallengeNotPending
+from centralbot.domain.events import Actor
 from centralbot.domain.gating import DecisionContext, gate_comment
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import Action, ActionStatus, Envelope, OutboxRules, Settlement
-from centralbot.domain.verdicts import ChallengeFacts, on_notice_lost
+from centralbot.domain.outbox import Action, ActionStatus, Envelope, OutboxRules, Outcome, Settlement
+from centralbot.domain.policy import Policy, judge, policy_of
+from centralbot.domain.rules import EXEMPTIONS
+from centralbot.domain.verdicts import ChallengeFacts, on_notice_lost, on_withheld
 
 A = TypeVar("A", bound=Envelope)
 
@@ -34,13 +38,23 @@ class ActionDecision(Generic[A]):
     paused_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a challenge stands under its repository's rules, now: what judging again needs."""
+
+    facts: ChallengeFacts
+    config: RepoConfig
+
+
 def hand_out(
     action: Action,
+    challenge: Challenge | None,
+    config: RepoConfig,
     *,
+    whitelisted: bool,
     installation_status: InstallationStatus,
     paused_until: datetime | None,
     repo_full_name: str | None,
-    gate_comment_id: int | None,
     worker_id: str,
     token: UUID,
     rules: OutboxRules,
@@ -49,16 +63,20 @@ def hand_out(
     """Lease an action to a worker, or None where it may not be claimed now.
 
     Since it was queued its repository may have a new name (``repo_full_name``, where known), and its challenge's gate
-    comment may have been posted (``gate_comment_id``).
+    comment may have been posted. ``config`` and ``whitelisted`` (of the challenge's author) are what counts now.
     """
     ready = outbox.is_ready(action, now=now, max_attempts=rules.max_attempts)
     if not ready or not installation.hands_out(installation_status, paused_until, now=now):
         return None
-    known = action
-    if _is_notice(action) and getattr(action.payload, "comment_id", None) is None:
-        known = replace(known, payload=known.payload.with_comment(gate_comment_id))
-    if repo_full_name is not None:
-        known = replace(known, repo_full_name=repo_full_name)
+    payload = action.payload
+    if _is_notice(action) and challenge is not None and payload.comment_id is None:
+        payload = payload.with_comment(challenge.gate_comment_id)
+    known = replace(
+        action,
+        payload=payload,
+        repo_full_name=repo_full_name or action.repo_full_name,
+        policy=policy_of(payload, challenge, config, whitelisted=whitelisted),
+    )
     return outbox.claim(known, worker_id=worker_id, token=token, lease_s=rules.lease_s, now=now)
 
 
@@ -73,6 +91,7 @@ def on_result(
     action: A,
     challenge: Challenge | None,
     *,
+    standing: Standing | None,
     paused_until: datetime | None,
     rules: OutboxRules,
     jitter: float,
@@ -80,21 +99,49 @@ def on_result(
 ) -> ActionDecision[A]:
     """Take a worker's result. ``paused_until``: how long its installation pauses already.
 
-    A posted gate comment starts its challenge's clock; one that is dead cancels its challenge. A close that somebody
-    else had done already is not ours to undo. A result that was taken before changes nothing. Raises ActionNotHeld.
+    ``standing`` is needed for an action that was withheld: whether it is canceled or waits is judged here once more,
+    with the facts that the worker saw. A posted gate comment starts its challenge's clock; one that is dead cancels its
+    challenge. A close that somebody else had done already is not ours to undo. A result that was taken before changes
+    nothing. Raises ActionNotHeld.
     """
+    judged, withheld = action, NOTHING
     try:
-        after = outbox.settle(action, settlement, max_attempts=rules.max_attempts, jitter=jitter, now=now)
+        if settlement.outcome is Outcome.WITHHELD and standing is not None:
+            judged, withheld = _judged_again(context, settlement, action, standing, now=now)
+        after = outbox.settle(judged, settlement, max_attempts=rules.max_attempts, jitter=jitter, now=now)
     except ActionNotHeld:
         if outbox.is_repeat(action, settlement):
             return ActionDecision(action=action)
         raise
     pause_s = settlement.pause_installation_s
+    if settlement.outcome is Outcome.WITHHELD:
+        effects = withheld
+    else:
+        effects = _aftermath(context, after, challenge, comment_id=settlement.comment_id, now=now)
     return ActionDecision(
         action=after,
-        effects=_aftermath(context, after, challenge, comment_id=settlement.comment_id, now=now),
+        effects=effects,
         paused_until=None if pause_s is None else installation.paused_until(paused_until, pause_s, now=now),
     )
+
+
+def _judged_again(
+    context: DecisionContext, settlement: Settlement, action: A, standing: Standing, *, now: datetime
+) -> tuple[A, Effects]:
+    """The action, to be canceled where the domain says no, and what becomes of its challenge."""
+    facts, config = standing.facts, standing.config
+    policy = Policy(
+        author=Actor(id=facts.challenge.author_id, login=facts.challenge.author_login),
+        config=config,
+        whitelisted=facts.whitelisted,
+        needs=frozenset(),
+        closes=action.action_type is ActionType.CLOSE_PR_WITH_COMMENT,
+    )
+    judgement = judge(policy, settlement.facts, now=now)
+    if judgement.withhold is None or judgement.retry_after_s is not None:
+        return action, NOTHING
+    effects = on_withheld(context, facts, EXEMPTIONS[judgement.withhold])
+    return outbox.request_cancel(action, reason=judgement.withhold), effects
 
 
 def on_rescue(

@@ -12,13 +12,22 @@ from enum import StrEnum
 
 from centralbot.domain import comments
 from centralbot.domain.actions import ALREADY_CLOSED, ActionReason, CloseWithComment, ReopenWithComment
-from centralbot.domain.challenge import CancelReason, Challenge, ChallengeEvent, ChallengeStatus, extended, transition
+from centralbot.domain.challenge import (
+    TRANSITIONS,
+    CancelReason,
+    Challenge,
+    ChallengeEvent,
+    ChallengeStatus,
+    extended,
+    transition,
+)
 from centralbot.domain.config import Mode
 from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, ChallengeChange, Effects, cancel_actions
 from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.gating import DecisionContext, action_of, gate_comment
+from centralbot.domain.machine import sources
 from centralbot.domain.outbox import ActionStatus, Envelope, NewAction, Outcome, is_live
-from centralbot.domain.rules import MAINTAINER, WHITELISTED
+from centralbot.domain.rules import MAINTAINER, WHITELISTED, Exemption
 
 CLOSE_SPACING_S = 5.0
 """Seconds between two closes in one repository when many come due at once (a sweeper that was down for a week)."""
@@ -189,6 +198,21 @@ def on_extended(context: DecisionContext, facts: ChallengeFacts, *, by_s: int, a
     detail = {"by_s": by_s}
     audit = _audit(context, after, now, "challenge.extended", actor=actor, detail=detail)
     return Effects(changed=ChallengeChange(expected=before.status, challenge=after), actions=actions, audit=(audit,))
+
+
+def on_withheld(context: DecisionContext, facts: ChallengeFacts, why: Exemption) -> Effects:
+    """A worker found the author exempt right before it wrote: nobody is asked, nobody is closed.
+
+    Also after time ran out, unless something newer counts by then: the close was withheld.
+    """
+    challenge, now = facts.challenge, facts.now
+    if challenge.status not in sources(TRANSITIONS, ChallengeEvent.WITHHOLD) or facts.superseded:
+        return NOTHING
+    after = transition(challenge, ChallengeEvent.WITHHOLD, reason=why.code, now=now)
+    actions: tuple[NewAction, ...] = ()
+    if challenge.deadline_at is not None:  # the gate comment is out: it must not go on asking
+        actions = _say(context, after, comments.exempt(after, why), ActionReason.EXEMPT)
+    return _changed(context, challenge, after, now, actions=actions, cancel="CHALLENGE_EXEMPT")
 
 
 def on_notice_lost(

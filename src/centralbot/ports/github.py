@@ -48,6 +48,10 @@ class PullRequestState:
     author_id: int | None
     head_sha: str
     closed_at: datetime | None
+    labels: tuple[str, ...]
+    updated_at: datetime | None
+    author_type: UserType | None
+    author_association: AuthorAssociation | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

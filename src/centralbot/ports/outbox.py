@@ -11,6 +11,7 @@ from uuid import UUID
 from centralbot.domain.actions import DEFAULT_ACTION_TYPES, ActionType, AnyPayload
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.outbox import Action, ActionStatus, Settlement
+from centralbot.domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,10 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedAction:
-    """An action as a worker holds it. ``attempts`` counts earlier claims: 0 the first time."""
+    """An action as a worker holds it. ``attempts`` counts earlier claims: 0 the first time.
+
+    ``policy``: what it judges with right before it writes; None where it need not.
+    """
 
     id: UUID
     installation_id: int
@@ -66,6 +70,7 @@ class ClaimedAction:
     pr_number: int
     challenge_id: UUID | None
     payload: AnyPayload
+    policy: Policy | None
     attempts: int
     created_at: datetime
     claim_token: UUID | None

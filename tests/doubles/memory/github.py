@@ -244,6 +244,10 @@ class MemoryGitHub(GitHubWorld):
                 author_id=pull.author_id,
                 head_sha=pull.head_sha,
                 closed_at=pull.closed_at,
+                labels=pull.labels,
+                updated_at=pull.updated_at,
+                author_type=None if pull.author_id is None else pull.author_type,
+                author_association=pull.association,
             )
 
     async def close(self, ref: PullRequestRef, *, ready: Ready = always) -> None:

@@ -44,11 +44,13 @@ class MemoryOutbox:
         state = self._state
         state.check_use(use)
         action = state.action(settlement.action_id)
+        challenge = state.about(action)
         decision = on_result(
             state.context,
             settlement,
             action,
-            state.about(action),
+            challenge,
+            standing=None if challenge is None else state.standing(challenge),
             paused_until=state.paused_until.get(action.installation_id),
             rules=state.rules,
             jitter=state.ids.jitter(),
@@ -93,12 +95,15 @@ class MemoryOutbox:
             return None
         row = state.repositories.get((action.installation_id, action.repo_id))
         challenge = state.about(action)
+        config = None if challenge is None else state.config(challenge.repo_id)
         return hand_out(
             action,
+            challenge,
+            config or state.context.defaults,
+            whitelisted=challenge is not None and (challenge.repo_id, challenge.author_id) in state.whitelist,
             installation_status=installation.status,
             paused_until=state.paused_until.get(action.installation_id),
             repo_full_name=None if row is None else row.full_name,
-            gate_comment_id=None if challenge is None else challenge.gate_comment_id,
             worker_id=request.worker_id,
             token=state.ids.new_id(),
             rules=state.rules,

@@ -20,7 +20,7 @@ from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import Installation, InstallationRepository
 from centralbot.domain.outbox import SETTLED, Action, ActionStatus, OutboxRules, withdrawn
 from centralbot.domain.outbox import queued as queued_action
-from centralbot.domain.results import ActionDecision
+from centralbot.domain.results import ActionDecision, Standing
 from centralbot.domain.verdicts import ChallengeFacts, CloseState, facts_of
 from centralbot.ports.admin import ServiceKey, WhitelistEntry
 from centralbot.ports.challenges import StoredProof
@@ -151,6 +151,11 @@ class State:
         """The repository's configuration, None where it has none of its own."""
         document = self.config_documents.get(repo_id)
         return None if document is None else from_document(json.loads(document))
+
+    def standing(self, challenge: Challenge) -> Standing:
+        """How a challenge stands under its repository's rules."""
+        config = self.config(challenge.repo_id) or self.context.defaults
+        return Standing(facts=self.facts(challenge), config=config)
 
     def about(self, action: Action) -> Challenge | None:
         """The challenge that an action is about."""

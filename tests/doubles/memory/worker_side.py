@@ -58,6 +58,7 @@ def _as_claimed(action: Action) -> ClaimedAction:
         pr_number=action.pr_number,
         challenge_id=action.challenge_id,
         payload=action.payload,
+        policy=action.policy,
         attempts=action.attempts - 1,
         created_at=action.created_at,
         claim_token=action.claim_token,

@@ -16,7 +16,7 @@ REQUIRED = {
     *("id", "action_type", "installation_id", "github_repo_id", "repo_full_name", "github_pr_number"),
     *("challenge_id", "payload", "attempts", "created_at"),
 }
-OPTIONAL = {"claim_token", "lease_expires_at", "comment_id"}
+OPTIONAL = {"policy", "claim_token", "lease_expires_at", "comment_id"}
 
 
 async def one_claimed(api: Api, number: int = 42) -> dict[str, Any]:
@@ -42,6 +42,7 @@ async def test_a_claimed_action_has_the_contract_shape(api: Api) -> None:
         assert datetime.fromisoformat(action.pop(name)).tzinfo == UTC
     assert str(UUID(action["id"])) == action.pop("id")
     assert UUID(action.pop("claim_token"))
+    assert set(action.pop("policy")) == {"needs", "author_id", "author_login", "config"}
     assert action == {
         "action_type": "UPSERT_PR_COMMENT",
         "installation_id": 123,

@@ -17,7 +17,13 @@ class GitHubCollaborators:
     async def permission(self, ref: PullRequestRef, login: str) -> AuthorPermission:
         if not login.strip("."):  # empty, "." and "..", which no encoding keeps from changing the path
             raise GitHubRefused(f"{login!r} is not a login", reason="NOT_FOUND", status=404)
-        answer = await self._client.as_installation(ref.installation_id, requests.get_permission(ref, login))
+        try:
+            answer = await self._client.as_installation(ref.installation_id, requests.get_permission(ref, login))
+        except GitHubRefused as exc:
+            if exc.status != 404:
+                raise
+            by_name = requests.get_permission_by_name(ref, login)
+            answer = await self._client.as_installation(ref.installation_id, by_name)
         told = decode(answer, CollaboratorPermission)
         permission = told.to_port()
         if permission is None:

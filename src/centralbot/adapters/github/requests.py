@@ -36,6 +36,9 @@ class ApiRequest:
         return self.method != "GET"
 
 
+PERMISSION = "repos/get-collaborator-permission-level"
+
+
 def get_pull(ref: PullRequestRef) -> ApiRequest:
     return _of_repo("pulls/get", "GET", ref, f"pulls/{ref.number}")
 
@@ -69,9 +72,14 @@ def update_comment(ref: PullRequestRef, comment_id: int, body: str) -> ApiReques
 
 
 def get_permission(ref: PullRequestRef, login: str) -> ApiRequest:
-    """By id from the start: the answer names no repository, so one that had taken over the name would go unnoticed."""
+    """By id: the answer names no repository, so one that had taken over the name would go unnoticed."""
     path = f"/repositories/{ref.repo_id}/collaborators/{quote(login, safe='')}/permission"
-    return ApiRequest(operation="repos/get-collaborator-permission-level", method="GET", path=path)
+    return ApiRequest(operation=PERMISSION, method="GET", path=path)
+
+
+def get_permission_by_name(ref: PullRequestRef, login: str) -> ApiRequest:
+    """The documented way, for a server that does not know a repository's resources by id."""
+    return _of_repo(PERMISSION, "GET", ref, f"collaborators/{quote(login, safe='')}/permission")
 
 
 def get_app() -> ApiRequest:

@@ -92,15 +92,28 @@ class _Base(msgspec.Struct):
     repo: IdOnly
 
 
+class _Label(msgspec.Struct):
+    name: str | None = None
+
+
+class _User(msgspec.Struct):
+    id: int
+    login: str
+    type: str = "User"
+
+
 class Pull(msgspec.Struct):
     state: str
     head: _Head
     base: _Base
-    user: IdOnly | None = None
+    user: Author | None = None
     merged: bool = False
     draft: bool = False
     locked: bool = False
     closed_at: Moment | None = None
+    updated_at: Moment | None = None
+    labels: list[_Label] = []
+    author_association: str | None = None
 
     def to_port(self) -> PullRequestState:
         return PullRequestState(
@@ -111,6 +124,10 @@ class Pull(msgspec.Struct):
             author_id=None if self.user is None else self.user.id,
             head_sha=self.head.sha,
             closed_at=self.closed_at,
+            labels=tuple(label.name for label in self.labels if label.name),
+            updated_at=self.updated_at,
+            author_type=None if self.user is None else _word(UserType, self.user.type),
+            author_association=_word(AuthorAssociation, self.author_association),
         )
 
 
@@ -187,16 +204,6 @@ def decode(response: ApiResponse, shape: type[T]) -> T:
 
 
 E = TypeVar("E", bound=StrEnum)
-
-
-class _User(msgspec.Struct):
-    id: int
-    login: str
-    type: str = "User"
-
-
-class _Label(msgspec.Struct):
-    name: str | None = None
 
 
 class ListedPull(msgspec.Struct):

@@ -8,9 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
-from centralbot.adapters.postgres.challenges import locked_facts
 from centralbot.adapters.postgres.database import Connection, Database
-from centralbot.adapters.postgres.outbox import withdraw
+from centralbot.adapters.postgres.locking import locked_facts, withdraw
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
 from centralbot.domain.challenge import counting

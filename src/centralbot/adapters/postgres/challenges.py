@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Connection, Database
-from centralbot.adapters.postgres.outbox import withdraw
+from centralbot.adapters.postgres.locking import facts_in, locked_facts, withdraw
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.config import Mode
 from centralbot.domain.effects import NOTHING, AuditEvent
 from centralbot.domain.errors import NotFound
-from centralbot.domain.outbox import Envelope
-from centralbot.domain.verdicts import ChallengeFacts, CloseState, facts_of
+from centralbot.domain.verdicts import ChallengeFacts
 from centralbot.ports.challenges import MAX_NOTES, DecideChallenge, Proof
 
 ID_SKEW = timedelta(hours=1)
@@ -27,40 +24,6 @@ ID_SKEW = timedelta(hours=1)
 def first_id_at(time: datetime) -> UUID:
     """The smallest UUID of version 7 for a moment: what sorts before it is older."""
     return UUID(int=int(time.timestamp() * 1000) << 80)
-
-
-async def locked_facts(connection: Connection, challenge_id: UUID) -> ChallengeFacts:
-    """Lock a challenge and what its pull request has queued until the transaction ends, and read what deciding needs.
-
-    So no claim takes its close while its end is decided. Raises NotFound.
-    """
-    key: dict[str, object] = {"challenge_id": challenge_id}
-    place = await (await connection.execute(sql("lock_challenge"), key)).fetchone()
-    if place is None:
-        raise NotFound(f"there is no challenge {challenge_id}")
-    places = codec.document([{"repo_id": place.repo_id, "pr_number": place.pr_number}])
-    await connection.execute(sql("lock_outstanding"), {"places": places})
-    return _facts(await (await connection.execute(sql("challenge_facts"), key)).fetchall(), challenge_id)
-
-
-def _facts(rows: Sequence[Any], challenge_id: UUID) -> ChallengeFacts:
-    row = next((row for row in rows if not row.other), None)
-    if row is None:
-        raise NotFound(f"there is no challenge {challenge_id}")
-    close: Envelope | None = None
-    if row.a_id is not None:
-        close = Envelope(**(codec.envelope(row) if row.a_settled is None else codec.settled(row)))
-    return facts_of(
-        codec.challenge(row),
-        now=row.now,
-        of_pull_request=[codec.challenge(one) for one in rows],
-        whitelisted=row.whitelisted,
-        mode=None if row.repository_mode is None else Mode(row.repository_mode),
-        close=close,
-        kept=None if row.close_state is None else CloseState(row.close_state),
-        installation_id=row.here,
-        repo_full_name=row.full_name,
-    )
 
 
 class PostgresChallenges:
@@ -77,7 +40,9 @@ class PostgresChallenges:
         return codec.challenge(rows[0])
 
     async def facts(self, challenge_id: UUID) -> ChallengeFacts:
-        return _facts(await self._database.fetch(sql("challenge_facts"), {"challenge_id": challenge_id}), challenge_id)
+        return facts_in(
+            await self._database.fetch(sql("challenge_facts"), {"challenge_id": challenge_id}), challenge_id
+        )
 
     async def decide(self, challenge_id: UUID, decide: DecideChallenge, *, proofs: Sequence[Proof] = ()) -> Challenge:
         async def work(connection: Connection, now: datetime, _: int) -> tuple[Challenge, bool]:

@@ -121,9 +121,9 @@ def action(row: Any, fields: dict[str, Any]) -> Action:
     """A whole action: ``fields`` of :func:`envelope` or :func:`settled`, and the rest. Raises MalformedPayload."""
     return Action(
         **fields,
-        repo_full_name=row.repo_full_name,
-        created_at=row.created_at,
-        payload=payload(fields["action_type"], row.payload).with_comment(row.comment_id),
+        repo_full_name=row.a_repo_full_name,
+        created_at=row.a_created_at,
+        payload=payload(fields["action_type"], row.a_payload).with_comment(row.a_comment_id),
     )
 
 

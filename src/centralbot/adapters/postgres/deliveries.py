@@ -17,7 +17,7 @@ from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Connection, Database
 from centralbot.adapters.postgres.grouper import Grouper
 from centralbot.adapters.postgres.installations import take_installation
-from centralbot.adapters.postgres.outbox import withdraw
+from centralbot.adapters.postgres.locking import withdraw
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
 from centralbot.domain.challenge import counting

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import randrange
 from typing import Any
+from uuid import UUID
 
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Conflict, Connection, Database
 from centralbot.adapters.postgres.grouper import Grouper
+from centralbot.adapters.postgres.locking import locked_facts, withdraw
 from centralbot.adapters.postgres.notifier import Notifier
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
-from centralbot.domain import outbox
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import Effects
 from centralbot.domain.errors import CentralbotError, NotFound
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import Action, ActionStatus, Envelope, OutboxRules, Settlement
-from centralbot.domain.results import hand_out, on_malformed, on_result
+from centralbot.domain.outbox import Action, ActionStatus, Envelope, OutboxRules, Outcome, Settlement
+from centralbot.domain.results import Standing, hand_out, on_malformed, on_result
 from centralbot.ports.clock import Ids
 from centralbot.ports.deliveries import SignatureReplayed
 from centralbot.ports.outbox import ClaimRequest
@@ -85,10 +86,12 @@ class PostgresOutbox:
             return None
         return hand_out(
             action,
+            None if row.id is None else codec.challenge(row),
+            self._context.defaults if row.config is None else codec.config(row.config),
+            whitelisted=row.whitelisted,
             installation_status=InstallationStatus(row.lane_status),
             paused_until=row.lane_paused_until,
             repo_full_name=row.full_name_now,
-            gate_comment_id=row.gate_comment_id,
             worker_id=worker_id,
             token=self._ids.new_id(),
             rules=self._rules,
@@ -120,10 +123,18 @@ class PostgresOutbox:
             write = Write(now)
             withdrawals: list[Effects] = []
             outcomes: list[ActionStatus | Exception] = []
+            standings = await self._standings(connection, batch, found)
             for item in batch:
                 try:
                     outcomes.append(
-                        self._taken(item.settlement, found[item.settlement.action_id], write, withdrawals, now)
+                        self._taken(
+                            item.settlement,
+                            found[item.settlement.action_id],
+                            standings.get(item.settlement.action_id),
+                            write,
+                            withdrawals,
+                            now,
+                        )
                     )
                 except CentralbotError as exc:
                     outcomes.append(exc)
@@ -136,8 +147,29 @@ class PostgresOutbox:
         self._notifier.notify()  # the next action of that pull request or installation may be free now
         return outcomes
 
+    async def _standings(
+        self, connection: Connection, batch: Sequence[_Item], found: dict[UUID, Any]
+    ) -> dict[UUID, Standing]:
+        """How the challenges of withheld actions stand; there are few."""
+        standings: dict[UUID, Standing] = {}
+        for item in batch:
+            row = found[item.settlement.action_id]
+            if item.settlement.outcome is Outcome.WITHHELD and row.id is not None:
+                facts = await locked_facts(connection, row.id)
+                cursor = await connection.execute(sql("configuration"), {"repo_id": row.repo_id})
+                known = await cursor.fetchone()
+                config = self._context.defaults if known is None else codec.config(known.config)
+                standings[item.settlement.action_id] = Standing(facts=facts, config=config)
+        return standings
+
     def _taken(
-        self, settlement: Settlement, row: Any, write: Write, withdrawals: list[Effects], now: datetime
+        self,
+        settlement: Settlement,
+        row: Any,
+        standing: Standing | None,
+        write: Write,
+        withdrawals: list[Effects],
+        now: datetime,
     ) -> ActionStatus:
         """Decide one result. Raises SignatureReplayed, NotFound, ActionNotHeld; Conflict where it moved meanwhile."""
         if row.replayed:
@@ -155,6 +187,7 @@ class PostgresOutbox:
             settlement,
             action,
             None if row.id is None else codec.challenge(row),
+            standing=standing,
             paused_until=row.paused_until,
             rules=self._rules,
             jitter=self._ids.jitter(),
@@ -169,37 +202,3 @@ class PostgresOutbox:
             if decision.paused_until is not None:
                 write.pause(action.installation_id, decision.paused_until)
         return after.status
-
-
-async def withdraw(
-    connection: Connection, write: Write, decided: Iterable[Effects], now: datetime, *, besides: Iterable[Any] = ()
-) -> None:
-    """Lock what the pull requests of these decisions have queued, and put what is withdrawn of it.
-
-    ``besides``: actions that are being decided upon by themselves.
-    """
-    places: dict[tuple[int, int], list[Effects]] = {}
-    for effects in decided:
-        if effects.cancel_actions is not None:
-            of = effects.cancel_actions
-            places.setdefault((of.repo_id, of.pr_number), []).append(effects)
-        for new in effects.actions[:1]:
-            known = places.setdefault((new.repo_id, new.pr_number), [])
-            if effects not in known:
-                known.append(effects)
-    asked = [{"repo_id": repo_id, "pr_number": number} for repo_id, number in sorted(places)]
-    rows = await (
-        await connection.execute(sql("lock_outstanding"), {"places": codec.document(asked)}, binary=True)
-    ).fetchall()
-    put = set(besides)
-    outstanding: dict[tuple[int, int], list[Envelope]] = {}
-    for row in rows:
-        if row.q_action_id not in put:
-            outstanding.setdefault((row.q_repo_id, row.q_pr_number), []).append(Envelope(**codec.envelope(row)))
-    for place, queued in outstanding.items():
-        for effects in places[place]:
-            gone = outbox.withdrawn(queued, cancel=effects.cancel_actions, new=effects.actions, now=now)
-            for action in gone:
-                if action.id not in put:
-                    put.add(action.id)
-                    write.put(action)

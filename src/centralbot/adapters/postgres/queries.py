@@ -62,6 +62,10 @@ WORDS: Mapping[str, str] = {
     ),
     "columns.challenge": _columns("c", (field.name for field in fields(Challenge)), ""),
     "columns.envelope": _columns("q", _ENVELOPE, "q_"),
+    "columns.payload": (
+        "a.repo_full_name as a_repo_full_name, a.created_at as a_created_at, a.payload::text as a_payload, "
+        "a.comment_id as a_comment_id"
+    ),
     "columns.settled": _columns("a", _SETTLED, "a_"),
     "columns.installation": _columns("i", _INSTALLATION, ""),
     "columns.repository": (

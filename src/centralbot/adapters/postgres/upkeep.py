@@ -11,7 +11,7 @@ from uuid import UUID
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.challenges import first_id_at
 from centralbot.adapters.postgres.database import Conflict, Connection, Database
-from centralbot.adapters.postgres.outbox import withdraw
+from centralbot.adapters.postgres.locking import withdraw
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
 from centralbot.domain.actions import ActionType

@@ -82,7 +82,7 @@ async def open_worker(settings: WorkerSettings, github: GitHubAppSettings) -> As
         )
         executor = Executor(
             source=backend,
-            execute=Execute(executors(app.pull_requests, app.comments)),
+            execute=Execute(executors(app.pull_requests, app.comments, app.collaborators, backend.backend_now)),
             worker_id=settings.worker_id,
             clock=clock,
             ids=ids,

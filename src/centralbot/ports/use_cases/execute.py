@@ -15,7 +15,7 @@ from centralbot.ports.github import (
     GitHubRefused,
     GitHubUnavailable,
 )
-from centralbot.ports.use_cases.executors import Execution, Executor, Withheld
+from centralbot.ports.use_cases.executors import Execution, Executor, NotNow, Withheld
 
 
 class Execute:
@@ -36,6 +36,9 @@ class Execute:
             note = await self._executors[action.action_type](execution, action.payload)
         except Withheld as exc:
             return execution.not_finished(exc.code)
+        except NotNow as exc:
+            no = exc.judgement
+            return execution.settlement(Outcome.WITHHELD, no.withhold, retry_after_s=no.retry_after_s)
         except (GitHubRateLimited, GitHubInstallationUnavailable) as exc:  # it was refused: nothing has happened
             return execution.settlement(Outcome.RELEASED, exc.reason, exc.message, pause_s=exc.pause_s)
         except GitHubUnavailable as exc:

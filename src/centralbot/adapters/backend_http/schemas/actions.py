@@ -11,12 +11,16 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from centralbot.adapters.backend_http.schemas.fields import GitHubId, sent
+from centralbot.adapters.backend_http.schemas.fields import GitHubId, Time, sent
 from centralbot.domain.actions import DEFAULT_ACTION_TYPES, PAYLOADS, ActionType, CommentPayload
+from centralbot.domain.config import from_document, to_document
 from centralbot.domain.errors import ValidationError
+from centralbot.domain.events import Actor, AuthorAssociation, UserType
+from centralbot.domain.facts import UNKNOWN, Fact, Facts, Permission, PullState
 from centralbot.domain.outbox import Action, ActionStatus, Outcome, Settlement
+from centralbot.domain.policy import Policy
 from centralbot.ports.outbox import MALFORMED_ACTION, UNKNOWN_ACTION_TYPE, ClaimedAction, ClaimRequest, MalformedAction
 
 T = TypeVar("T")
@@ -55,6 +59,69 @@ class ResultBody(SignedResult, gc=False):
     retry_after_s: Seconds | None = None
     pause_installation_s: Seconds | None = None
     comment_id: GitHubId | None = None
+    facts: WireFacts | None = None
+
+
+class WireFacts(Struct, omit_defaults=True, gc=False):
+    """What a worker saw (contract section 10); what it leaves out is unknown."""
+
+    author_type: UserType | None = None
+    author_association: AuthorAssociation | None = None
+    author_permission: Permission | None = None
+    author_role: Annotated[str, Meta(max_length=256)] | None = None
+    labels: Annotated[tuple[Annotated[str, Meta(max_length=256)], ...], Meta(max_length=1000)] | None = None
+    is_draft: bool | None = None
+    state: PullState | None = None
+    merged: bool | None = None
+    closed_by: Annotated[str, Meta(max_length=256)] | None = None
+    head_sha: Annotated[str, Meta(max_length=64)] | None = None
+    auto_merge: bool | None = None
+    queued: bool | None = None
+    approved_by: Annotated[tuple[Annotated[str, Meta(max_length=256)], ...], Meta(max_length=1000)] | None = None
+    pull_request_updated_at: Time | None = None
+    account_created_at: Time | None = None
+    merged_before: Annotated[int, Meta(ge=0)] | None = None
+
+    @classmethod
+    def of(cls, facts: Facts) -> Self | None:
+        """None where nothing is known."""
+        known = facts.known()
+        return cls(**{fact.value: value for fact, value in known.items()}) if known else None
+
+    def facts(self) -> Facts:
+        return Facts(**{name: getattr(self, name) for name in self.__struct_fields__})
+
+
+class WirePolicy(Struct, omit_defaults=True, gc=False):
+    """What the worker judges with right before it writes (contract section 10). A plain worker ignores it."""
+
+    needs: list[str]
+    author_id: int
+    author_login: str
+    config: dict[str, Any]
+    whitelisted: bool = False
+    closes: bool = False
+
+    @classmethod
+    def of(cls, policy: Policy) -> Self:
+        return cls(
+            needs=sorted(policy.needs),
+            author_id=policy.author.id,
+            author_login=policy.author.login,
+            config=to_document(policy.config),
+            whitelisted=policy.whitelisted,
+            closes=policy.closes,
+        )
+
+    def policy(self) -> Policy:
+        """What this worker knows of it; a fact of a newer backend's cannot be asked for here."""
+        return Policy(
+            author=Actor(id=self.author_id, login=self.author_login),
+            config=from_document(self.config),
+            whitelisted=self.whitelisted,
+            needs=frozenset(Fact(name) for name in self.needs if name in set(Fact)),
+            closes=self.closes,
+        )
 
 
 class WireComment(Struct, gc=False):
@@ -96,6 +163,7 @@ class Envelope(Struct, Generic[P], kw_only=True, gc=False):
     claim_token: UUID | None = None
     lease_expires_at: datetime | None = None
     comment_id: int | None = None
+    policy: WirePolicy | UnsetType = UNSET
 
 
 class WireAction(Envelope[WireComment], gc=False):
@@ -141,6 +209,7 @@ def settlement(action_id: UUID, body: ResultBody) -> Settlement:
         retry_after_s=body.retry_after_s,
         pause_installation_s=body.pause_installation_s,
         comment_id=body.comment_id,
+        facts=UNKNOWN if body.facts is None else body.facts.facts(),
     )
 
 
@@ -154,6 +223,7 @@ def result_body(settlement: Settlement) -> ResultBody:
         retry_after_s=settlement.retry_after_s,
         pause_installation_s=settlement.pause_installation_s,
         comment_id=settlement.comment_id,
+        facts=WireFacts.of(settlement.facts),
     )
 
 
@@ -172,6 +242,7 @@ def wire_action(action: Action) -> WireAction:
         claim_token=action.claim_token,
         lease_expires_at=action.run_at,
         comment_id=action.payload.comment_id,
+        policy=UNSET if action.policy is None else WirePolicy.of(action.policy),
     )
 
 
@@ -213,6 +284,7 @@ def _claimed(raw: Raw) -> ClaimedAction | MalformedAction:
         pr_number=row.github_pr_number,
         challenge_id=row.challenge_id,
         payload=payload,
+        policy=None if isinstance(row.policy, UnsetType) else row.policy.policy(),
         attempts=row.attempts,
         created_at=row.created_at,
         claim_token=row.claim_token,

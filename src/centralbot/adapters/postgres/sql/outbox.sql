@@ -69,14 +69,17 @@ chosen as materialized (
   select action_id, status, paused_until from first union all select action_id, status, paused_until from rest),
 actions as (
   select h.status as lane_status, h.paused_until as lane_paused_until, {{columns.envelope}},
-         a.repo_full_name, a.created_at, a.payload::text as payload, a.comment_id,
+         {{columns.payload}},
          (select r.full_name from github_installation_repositories r
            where r.installation_id = a.installation_id and r.repo_id = a.repo_id) as full_name_now,
-         case when a.action_type in ({{type.notice}}) then
-           (select c.gate_comment_id from pr_challenges c where c.id = a.challenge_id) end as gate_comment_id
+         (select f.config::text from repo_configs f where f.repo_id = c.repo_id) as config,
+         exists (select from repo_whitelist w where w.repo_id = c.repo_id and w.github_user_id = c.author_id)
+           as whitelisted,
+         {{columns.challenge}}
     from chosen h
     join bot_action_queue q on q.action_id = h.action_id
     join bot_actions a on a.id = h.action_id
+    left join lateral (select x.* from pr_challenges x where x.id = a.challenge_id limit 1) c on true
    where q.action_id = any(array(select action_id from chosen)))
 select not w.ok as replayed, x.* from allowed w left join actions x on true order by x.q_seq
 
@@ -173,15 +176,13 @@ select from bot_actions where id = %(id)s for update
 
 -- name: get_action
 -- One action as it is now.
-select {{columns.settled}}, {{columns.envelope}}, a.repo_full_name, a.created_at, a.payload::text as payload,
-       a.comment_id
+select {{columns.settled}}, {{columns.envelope}}, {{columns.payload}}
   from bot_actions a left join bot_action_queue q on q.action_id = a.id and a.settled is null
  where a.id = %(id)s
 
 -- name: search_actions
 -- Actions as they are now, newest first, a page at a time.
-select {{columns.settled}}, {{columns.envelope}}, a.repo_full_name, a.created_at, a.payload::text as payload,
-       a.comment_id
+select {{columns.settled}}, {{columns.envelope}}, {{columns.payload}}
   from bot_actions a left join bot_action_queue q on q.action_id = a.id and a.settled is null
  where (%(settled)s::text is null or a.settled = %(settled)s)
    and (%(held)s::boolean is null or a.settled is null and (q.claim_token is not null) = %(held)s)

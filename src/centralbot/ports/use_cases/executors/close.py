@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from centralbot.domain.actions import ALREADY_CLOSED, CloseWithComment
 from centralbot.ports.github import GitHubRefused, PullRequests
+from centralbot.ports.use_cases.executors.assessment import Assessor
 from centralbot.ports.use_cases.executors.comments import CommentWriter
 from centralbot.ports.use_cases.executors.execution import Execution
 
@@ -11,9 +12,10 @@ from centralbot.ports.use_cases.executors.execution import Execution
 class CloseExecutor:
     """Executes :class:`CloseWithComment`. Returns ALREADY_CLOSED where somebody else had closed or merged it."""
 
-    def __init__(self, pull_requests: PullRequests, writer: CommentWriter) -> None:
+    def __init__(self, pull_requests: PullRequests, writer: CommentWriter, assess: Assessor) -> None:
         self._pull_requests = pull_requests
         self._writer = writer
+        self._assess = assess
 
     async def __call__(self, execution: Execution, payload: CloseWithComment) -> str | None:
         state = await self._pull_requests.get(execution.ref)
@@ -24,6 +26,7 @@ class CloseExecutor:
             if self._writer.may_be_said(execution, payload):
                 execution.comment_id = await self._writer.find(execution, payload)
             return ALREADY_CLOSED if execution.comment_id is None else None
+        await self._assess(execution, state)
         await self._writer.say(execution, payload)
         try:
             await self._pull_requests.close(execution.ref, ready=execution.before_write)

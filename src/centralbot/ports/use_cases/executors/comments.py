@@ -9,6 +9,7 @@ from __future__ import annotations
 from centralbot.domain import comments as texts
 from centralbot.domain.actions import ActionReason, CommentPayload, UpsertComment
 from centralbot.ports.github import Comments
+from centralbot.ports.use_cases.executors.assessment import Assessor
 from centralbot.ports.use_cases.executors.execution import Execution
 
 OPENING = frozenset({ActionReason.VERIFICATION_REQUIRED, ActionReason.CHALLENGE_TIMED_OUT, ActionReason.VERIFIED_LATE})
@@ -51,8 +52,10 @@ class CommentWriter:
 class UpsertCommentExecutor:
     """Executes :class:`UpsertComment`."""
 
-    def __init__(self, writer: CommentWriter) -> None:
+    def __init__(self, writer: CommentWriter, assess: Assessor) -> None:
         self._writer = writer
+        self._assess = assess
 
     async def __call__(self, execution: Execution, payload: UpsertComment) -> None:
+        await self._assess(execution)
         await self._writer.say(execution, payload)

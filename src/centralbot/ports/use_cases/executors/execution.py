@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from centralbot.domain.facts import UNKNOWN, Facts
 from centralbot.domain.outbox import Outcome, Settlement
 from centralbot.ports.github import PullRequestRef
 from centralbot.ports.outbox import ClaimedAction
@@ -44,6 +45,7 @@ class Execution:
     is_stopping: Callable[[], bool]
     has_written: bool = field(default=False, init=False)
     comment_id: int | None = field(default=None, init=False)
+    facts: Facts = field(default=UNKNOWN, init=False)
 
     @property
     def ref(self) -> PullRequestRef:
@@ -84,6 +86,7 @@ class Execution:
             retry_after_s=retry_after_s,
             pause_installation_s=pause_s,
             comment_id=self.comment_id,
+            facts=self.facts,
         )
 
     def not_finished(self, code: str) -> Settlement:
