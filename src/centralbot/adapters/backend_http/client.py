@@ -14,8 +14,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from centralbot.adapters.backend_http.schemas import actions, events
-from centralbot.adapters.backend_http.schemas.events import EventAnswer, EventSchema
+from centralbot.adapters.backend_http.schemas import actions, batches
+from centralbot.adapters.backend_http.schemas.events import EVENTS, EventAnswer, EventSchema
 from centralbot.adapters.backend_http.schemas.fields import Failed
 from centralbot.domain import signing
 from centralbot.domain.errors import ActionNotHeld, CentralbotError, Forbidden, NotFound, Unavailable, ValidationError
@@ -123,7 +123,7 @@ class BackendClient:
         clock: Clock,
         request_timeout_s: float = 7.0,
         connections: int = 0,
-        schemas: Sequence[EventSchema] = events.EVENTS,
+        schemas: Sequence[EventSchema] = EVENTS,
     ) -> None:
         base = url.rstrip("/")
         self._events_url = URL(f"{base}/internal/v2/github/events")
@@ -165,7 +165,7 @@ class BackendClient:
         else:
             message = signing.events_message(1)
             answer = await self._post(
-                self._events_url, message, events.batch([(schema, body)]), partial(_only_result, schema)
+                self._events_url, message, batches.batch([(schema, body)]), partial(_only_result, schema)
             )
         outcome: OutcomeT = answer.outcome()
         return outcome
@@ -240,9 +240,9 @@ class BackendClient:
 
 _encode = msgspec.json.Encoder().encode
 _ANSWERS: Mapping[str, Callable[[bytes | msgspec.Raw], EventAnswer[Any]]] = {
-    schema.name: msgspec.json.Decoder(schema.answer).decode for schema in events.EVENTS
+    schema.name: msgspec.json.Decoder(schema.answer).decode for schema in EVENTS
 }
-_RESULTS = msgspec.json.Decoder(events.Results[msgspec.Raw]).decode
+_RESULTS = msgspec.json.Decoder(batches.Results[msgspec.Raw]).decode
 _RESULT = msgspec.json.Decoder(actions.ResultAnswer).decode
 _FAILED = msgspec.json.Decoder(Failed).decode
 

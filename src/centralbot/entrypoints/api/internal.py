@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from centralbot.adapters.backend_http.schemas import actions, events
+from centralbot.adapters.backend_http.schemas import actions, batches
 from centralbot.adapters.backend_http.schemas.events import EVENTS, EventAnswer, EventBody, EventSchema, OwnEndpoint
 from centralbot.domain import signing
 from centralbot.domain.dedup import SignatureUse
@@ -48,9 +48,9 @@ B = TypeVar("B")
 
 _DELIVERY = msgspec.json.Decoder(EventBody)
 _BODIES = {schema.name: msgspec.json.Decoder(schema.body) for schema in EVENTS}
-_SIGNED_EVENTS = msgspec.json.Decoder(events.SignedEvents)
-_EVENTS = msgspec.json.Decoder(events.Events)
-_EVENT_HEAD = msgspec.json.Decoder(events.EventHead)
+_SIGNED_EVENTS = msgspec.json.Decoder(batches.SignedEvents)
+_EVENTS = msgspec.json.Decoder(batches.Events)
+_EVENT_HEAD = msgspec.json.Decoder(batches.EventHead)
 _SIGNED_CLAIM = msgspec.json.Decoder(actions.SignedClaim)
 _CLAIM = msgspec.json.Decoder(actions.ClaimBody)
 _SIGNED_RESULT = msgspec.json.Decoder(actions.SignedResult)
@@ -77,7 +77,7 @@ class Internal:
 
     def routes(self) -> tuple[RawRoute, ...]:
         """The endpoints, as they are served and described."""
-        batch, results = events.described()
+        batch, results = batches.described()
         return (
             *(self._own(schema, schema.own) for schema in EVENTS if schema.own is not None),
             RawRoute(
@@ -215,7 +215,7 @@ class Internal:
         )
         return schema.answer.of(outcome)
 
-    async def _batch(self, scope: Scope, receive: Receive) -> events.Results[Any]:
+    async def _batch(self, scope: Scope, receive: Receive) -> batches.Results[Any]:
         batch, use = await self._signed(
             scope, receive, _EVENTS, lambda it: signing.events_message(len(it.events)), _SIGNED_EVENTS, bound=True
         )
@@ -226,7 +226,7 @@ class Internal:
                 results += [await self._one(it) for it in run]
             else:
                 results += await asyncio.gather(*(self._one(it) for it in run))
-        return events.Results(results)
+        return batches.Results(results)
 
     async def _one(self, read: _Read) -> Any:
         """An event of a batch, answered as by its own endpoint, whatever happens."""

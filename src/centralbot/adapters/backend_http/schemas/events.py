@@ -1,6 +1,7 @@
-"""Events on the wire (contract sections 3 and 10), and their way to and from the domain.
+"""Events on the wire (contract section 3), and their way to and from the domain.
 
-To add an event: the struct of its body, and its row in :data:`EVENTS`. It comes in batches then, as do all new ones.
+To add an event: the struct of its body, and its row in :data:`EVENTS`. It comes in batches (:mod:`.batches`) then, as
+do all new ones.
 """
 
 from __future__ import annotations
@@ -8,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, Self, TypeVar, Union
+from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
 
-import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 from centralbot.adapters.backend_http.schemas.fields import GitHubId, Login, Name, Time, Word, sent
 from centralbot.domain import signing
@@ -34,13 +34,9 @@ from centralbot.domain.events import (
 
 E = TypeVar("E")
 OutcomeOf = TypeVar("OutcomeOf")
-R = TypeVar("R")
 
 DeliveryId = Annotated[str, Meta(min_length=1, max_length=128)]
 Label = Annotated[str, Meta(min_length=1, max_length=256)]
-
-MAX_EVENTS = 200
-"""In one batch."""
 
 
 class EventBody(Struct, Generic[E], omit_defaults=True, gc=False):
@@ -313,62 +309,3 @@ EVENTS: tuple[EventSchema, ...] = (
     ),
 )
 """Every kind of event that the two ends tell each other."""
-
-
-class SignedEvents(Struct, gc=False):
-    """What the signature of a batch names: how many events."""
-
-    events: list[Raw]
-
-
-class Events(SignedEvents, gc=False):
-    """Many events at once, each still to be read: one that is malformed fails alone."""
-
-    events: Annotated[list[Raw], Meta(max_length=MAX_EVENTS)]
-
-
-class EventHead(Struct, gc=False):
-    """What tells which body an event of a batch has; the rest of that stands beside it."""
-
-    event: str
-
-
-class Results(Struct, Generic[R], gc=False):
-    """What became of a batch's events, in their order: each its answer, or an error."""
-
-    results: list[R]
-
-
-def batch(events: Iterable[tuple[EventSchema, EventBody[Any]]]) -> bytes:
-    """The body of a batch."""
-    encode = msgspec.json.encode
-    named = [b'{"event":%b,%b' % (encode(schema.name), encode(body)[1:]) for schema, body in events]
-    return b'{"events":[%b]}' % b",".join(named)
-
-
-_TEXT = {"type": "string"}
-_FAILED = {
-    "type": "object",
-    "properties": {
-        "error": {"type": "object", "properties": {"code": _TEXT, "message": _TEXT}, "required": ["code", "message"]}
-    },
-    "required": ["error"],
-}
-
-
-def described() -> tuple[type[Struct], type[Struct]]:
-    """A batch's body and answer as they are to be described: with all that an event, and its result, can be."""
-    kinds = [
-        msgspec.defstruct(f"Batched{it.body.__name__}", [], bases=(it.body,), tag_field="event", tag=it.name)
-        for it in EVENTS
-    ]
-    one: Any = Union[tuple(kinds)]  # noqa: UP007 - of as many as there are
-    bodies = Annotated[list[one], Meta(max_length=MAX_EVENTS)]
-    answers = list(dict.fromkeys(it.answer for it in EVENTS))
-    _, schemas = msgspec.json.schema_components(answers, ref_template="#/components/schemas/{name}")
-    results = [*(schemas[it.__name__] for it in answers), _FAILED]
-    result = Annotated[Any, Meta(extra_json_schema={"anyOf": results})]
-    return (
-        msgspec.defstruct("Events", [("events", bodies)]),
-        msgspec.defstruct("EventResults", [("results", list[result])]),
-    )
