@@ -54,6 +54,7 @@ class TestAudit:
             "exempt_bots": True,
             "comment_on_exempt": True,
             "exempt_label": "let-in",
+            "exempt_permission": "write",
             "rules_chars": 8,
             "rules_sha256": "5499befb38dbf3fc",
             "was_mode": None,
