@@ -25,7 +25,7 @@ from centralbot.domain.events import (
 )
 from centralbot.domain.gating import DecisionContext, GateFacts
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import Action, ActionStatus, NewAction, Outcome, Settlement
+from centralbot.domain.outbox import Action, ActionStatus, NewAction, Outcome, Settlement, queued
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from tests.doubles.memory.clock import START
 
@@ -69,7 +69,13 @@ def a_pull_request_event(
         is_draft=False,
         author=AUTHOR,
         head_sha=SHA,
+        author_type=None,
+        author_association=None,
+        merged=None,
         updated_at=at(seconds),
+        sender=None,
+        labels=None,
+        label=None,
     )
     return replace(event, **fields)
 
@@ -145,6 +151,8 @@ def a_challenge(status: ChallengeStatus = ChallengeStatus.PENDING, **fields: Any
         event_at=T0,
         created_at=T0,
         updated_at=T0,
+        deadline_at=None,
+        gate_comment_id=None,
     )
     return replace(challenge, **fields)
 
@@ -200,22 +208,8 @@ def an_action(
     status: ActionStatus = ActionStatus.PENDING, action_type: ActionType = ActionType.UPSERT_PR_COMMENT, **fields: Any
 ) -> Action:
     """A queued action; a claimed one is held by ``worker-1`` until a minute after T0."""
-    payload = fields.pop("payload", None) or a_payload(action_type)
-    action = Action(
-        id=uuid4(),
-        seq=next(_serial),
-        action_type=payload.action_type,
-        installation_id=INSTALLATION,
-        repo_id=REPO,
-        repo_full_name=f"org/repo-{REPO}",
-        pr_number=42,
-        challenge_id=None,
-        supersede_key=payload.supersede_key,
-        payload=payload,
-        created_at=T0,
-        run_at=T0,
-        status=status,
-    )
+    new = a_new_action(payload=fields.pop("payload", None) or a_payload(action_type))
+    action = replace(queued(new, seq=next(_serial), now=T0), status=status)
     if status is ActionStatus.CLAIMED:
         action = replace(action, worker_id="worker-1", claim_token=uuid4(), attempts=1, run_at=at(60))
     return replace(action, **fields)

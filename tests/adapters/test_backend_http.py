@@ -452,7 +452,9 @@ async def test_a_plain_backend_is_told_nothing_that_it_need_not_know() -> None:
         await client.send(a_pull_request_event(updated_at=None))
         await client.send(an_installation_event("suspend", account_login=None))
         await client.claim(ClaimRequest(worker_id="worker-1"))
-        await client.settle(Settlement(action_id=uuid4(), worker_id="worker-1", outcome=Outcome.SUCCEEDED))
+        await client.settle(
+            Settlement(action_id=uuid4(), worker_id="worker-1", outcome=Outcome.SUCCEEDED, claim_token=None)
+        )
     pull_request, installation, claim, settled = bodies
     assert set(pull_request) == {
         "delivery_id", "event_time", "installation_id", "action", "repository", "pull_request",

@@ -150,6 +150,7 @@ async def test_whatever_happens_on_a_pull_request_is_taken_once(store: UnderTest
         repository=opened.repository,
         number=opened.number,
         author=opened.author,
+        sender=opened.sender,
     )
 
     def decide(facts: GateFacts) -> Decision:

@@ -61,6 +61,7 @@ def pull_request(action: str, **fields: Any) -> PullRequestEvent:
         "labels": ("bug",),
         "updated_at": datetime(2019, 5, 15, 15, 20, 33, tzinfo=UTC),
         "sender": CODERTOCAT,
+        "label": None,
     }
     return PullRequestEvent(**{**values, **fields})
 

@@ -15,6 +15,8 @@ from centralbot.domain.errors import ValidationError
 
 
 class ActionType(StrEnum):
+    """What the bot can be told to do."""
+
     UPSERT_PR_COMMENT = "UPSERT_PR_COMMENT"
     CLOSE_PR_WITH_COMMENT = "CLOSE_PR_WITH_COMMENT"
     REOPEN_PR_WITH_COMMENT = "REOPEN_PR_WITH_COMMENT"

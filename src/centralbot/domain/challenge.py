@@ -21,6 +21,8 @@ from centralbot.domain.machine import Table, step
 
 
 class ChallengeStatus(StrEnum):
+    """Where a challenge is; see ``TRANSITIONS``."""
+
     PENDING = "PENDING"
     VERIFIED = "VERIFIED"
     EXEMPT = "EXEMPT"
@@ -91,8 +93,8 @@ class Challenge:
     event_at: datetime
     created_at: datetime
     updated_at: datetime
-    deadline_at: datetime | None = None
-    gate_comment_id: int | None = None
+    deadline_at: datetime | None
+    gate_comment_id: int | None
 
     @property
     def is_active(self) -> bool:
@@ -126,6 +128,8 @@ def made(
         event_at=event.at,
         created_at=now,
         updated_at=now,
+        deadline_at=None,
+        gate_comment_id=None,
     )
 
 

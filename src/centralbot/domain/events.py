@@ -140,7 +140,7 @@ class PullRequestActivity(Event[PullRequestOutcome]):
     repository: RepositoryRef
     number: int
     author: Actor
-    sender: Actor | None = None
+    sender: Actor | None
 
     @property
     def at(self) -> datetime:
@@ -156,8 +156,8 @@ class PullRequestActivity(Event[PullRequestOutcome]):
 class PullRequestEvent(PullRequestActivity):
     """A pull request itself. ``updated_at`` is its own clock, the best order that GitHub gives.
 
-    ``labels`` are the names of those that it has, ``label`` the one that ``labeled`` is about. None is unknown: what a
-    client leaves out is never "no".
+    ``labels`` are the names of those that it has, ``label`` the one that ``labeled`` is about. None is unknown, never
+    "no", and has to be said: a forgotten association would have a member closed.
     """
 
     event_name: str = field(default="pull_request", init=False)
@@ -165,12 +165,12 @@ class PullRequestEvent(PullRequestActivity):
     html_url: str
     is_draft: bool
     head_sha: str
-    author_type: UserType | None = None
-    author_association: AuthorAssociation | None = None
-    merged: bool | None = None
-    updated_at: datetime | None = None
-    labels: tuple[str, ...] | None = None
-    label: str | None = None
+    author_type: UserType | None
+    author_association: AuthorAssociation | None
+    merged: bool | None
+    updated_at: datetime | None
+    labels: tuple[str, ...] | None
+    label: str | None
 
     @property
     def at(self) -> datetime:

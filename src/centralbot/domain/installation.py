@@ -7,7 +7,7 @@ deleted installation is final: GitHub never uses its id again, so a late ``creat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -24,6 +24,8 @@ from centralbot.domain.machine import Table
 
 
 class InstallationStatus(StrEnum):
+    """Where an installation is; see ``TRANSITIONS``."""
+
     ACTIVE = "ACTIVE"
     SUSPENDED = "SUSPENDED"
     DELETED = "DELETED"
@@ -91,8 +93,8 @@ class InstallationFacts:
     """
 
     installation: Installation | None
-    repositories: Mapping[int, InstallationRepository] = field(default_factory=dict)
-    elsewhere: Mapping[int, InstallationRepository] = field(default_factory=dict)
+    repositories: Mapping[int, InstallationRepository]
+    elsewhere: Mapping[int, InstallationRepository]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

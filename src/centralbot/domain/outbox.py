@@ -26,6 +26,8 @@ from centralbot.domain.policy import Policy
 
 
 class ActionStatus(StrEnum):
+    """Where an action is; see ``TRANSITIONS``."""
+
     PENDING = "PENDING"
     CLAIMED = "CLAIMED"
     DONE = "DONE"
@@ -118,14 +120,14 @@ class NewAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What a worker says of an action. Without ``claim_token`` the worker's id alone must match the claim."""
+    """What a worker says of an action. Where ``claim_token`` is None the worker's id alone must match the claim."""
 
     action_id: UUID
     worker_id: str
     outcome: Outcome
+    claim_token: UUID | None
     failure_code: str | None = None
     failure_message: str | None = None
-    claim_token: UUID | None = None
     retry_after_s: float | None = None
     pause_installation_s: float | None = None
     comment_id: int | None = None
@@ -138,6 +140,9 @@ class Envelope:
 
     ``run_at``: when it may (next) be claimed, or when the lease on it runs out. ``cancel_reason``: its cancellation was
     requested while a worker held it, so it is canceled when it comes back unfinished.
+
+    Every field has to be given: with a past forgotten a canceled close would be begun again, or a close that may have
+    happened would not be undone.
     """
 
     id: UUID
@@ -149,17 +154,17 @@ class Envelope:
     challenge_id: UUID | None
     supersede_key: str | None
     run_at: datetime
-    status: ActionStatus = S.PENDING
-    attempts: int = 0
-    worker_id: str | None = None
-    claim_token: UUID | None = None
-    last_outcome: Outcome | None = None
-    last_token: UUID | None = None
-    last_worker_id: str | None = None
-    failure_code: str | None = None
-    failure_message: str | None = None
-    settled_at: datetime | None = None
-    cancel_reason: str | None = None
+    status: ActionStatus
+    attempts: int
+    worker_id: str | None
+    claim_token: UUID | None
+    last_outcome: Outcome | None
+    last_token: UUID | None
+    last_worker_id: str | None
+    failure_code: str | None
+    failure_message: str | None
+    settled_at: datetime | None
+    cancel_reason: str | None
 
     @property
     def pr_key(self) -> tuple[int, int]:
@@ -173,7 +178,7 @@ class Action(Envelope):
     repo_full_name: str
     created_at: datetime
     payload: AnyPayload
-    policy: Policy | None = None
+    policy: Policy | None
 
 
 A = TypeVar("A", bound=Envelope)
@@ -192,8 +197,20 @@ def queued(new: NewAction, *, seq: int, now: datetime) -> Action:
         challenge_id=new.challenge_id,
         supersede_key=new.payload.supersede_key,
         payload=new.payload,
+        policy=None,
         created_at=now,
         run_at=now + timedelta(seconds=new.delay_s),
+        status=S.PENDING,
+        attempts=0,
+        worker_id=None,
+        claim_token=None,
+        last_outcome=None,
+        last_token=None,
+        last_worker_id=None,
+        failure_code=None,
+        failure_message=None,
+        settled_at=None,
+        cancel_reason=None,
     )
 
 

@@ -90,6 +90,7 @@ def envelope(row: Any) -> dict[str, Any]:
         "last_worker_id": row.q_last_worker_id,
         "failure_code": row.q_failure_code,
         "failure_message": row.q_failure_message,
+        "settled_at": None,
         "cancel_reason": row.q_cancel_reason,
     }
 
@@ -108,12 +109,15 @@ def settled(row: Any) -> dict[str, Any]:
         "run_at": row.a_settled_at,
         "status": ActionStatus(row.a_settled),
         "attempts": row.a_attempts,
+        "worker_id": None,
+        "claim_token": None,
         "last_outcome": None if row.a_outcome is None else _OUTCOMES[row.a_outcome],
         "last_token": row.a_claim_token,
         "last_worker_id": row.a_worker_id,
         "failure_code": row.a_failure_code,
         "failure_message": row.a_failure_message,
         "settled_at": row.a_settled_at,
+        "cancel_reason": None,
     }
 
 
@@ -124,6 +128,7 @@ def action(row: Any, fields: dict[str, Any]) -> Action:
         repo_full_name=row.a_repo_full_name,
         created_at=row.a_created_at,
         payload=payload(fields["action_type"], row.a_payload).with_comment(row.a_comment_id),
+        policy=None,
     )
 
 

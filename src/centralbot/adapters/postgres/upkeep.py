@@ -198,6 +198,17 @@ def _combinations() -> dict[str, list[Any]]:
             challenge_id=None,
             supersede_key=None,
             run_at=UNSAID,
+            status=ActionStatus.PENDING,
+            attempts=0,
+            worker_id=None,
+            claim_token=None,
+            last_outcome=None,
+            last_token=None,
+            last_worker_id=None,
+            failure_code=None,
+            failure_message=None,
+            settled_at=None,
+            cancel_reason=None,
         )
         if orphaned(action, installation=status, repository_active=active, switched_off=mode is Mode.OFF):
             closes = action_type is ActionType.CLOSE_PR_WITH_COMMENT

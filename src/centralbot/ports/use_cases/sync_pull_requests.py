@@ -132,6 +132,9 @@ def found_event(installation_id: int, repository: RepositoryRef, pull: OpenPullR
         head_sha=pull.head_sha,
         author_type=pull.author_type,
         author_association=pull.author_association,
+        merged=None,
         updated_at=pull.updated_at,
+        sender=None,
         labels=pull.labels,
+        label=None,
     )
