@@ -56,7 +56,6 @@ from centralbot.domain.outbox import (
     SETTLED,
     Action,
     ActionStatus,
-    CancelActions,
     Envelope,
     NewAction,
     OutboxRules,
@@ -67,7 +66,6 @@ from centralbot.domain.outbox import (
     is_ready,
     needs_rescue,
     queued,
-    withdrawn,
 )
 from centralbot.domain.policy import GO, Judgement, Policy, judge, policy_of
 from centralbot.domain.results import (
@@ -98,6 +96,7 @@ from centralbot.domain.verdicts import (
     on_withheld,
     worth_keeping,
 )
+from centralbot.domain.withdrawals import CancelActions, withdrawn
 
 __all__ = [  # noqa: RUF022 - in the order of docs/domain.md
     # What GitHub told

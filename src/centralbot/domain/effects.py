@@ -9,7 +9,8 @@ from uuid import UUID
 
 from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import Challenge, ChallengeStatus
-from centralbot.domain.outbox import CancelActions, NewAction
+from centralbot.domain.outbox import NewAction
+from centralbot.domain.withdrawals import CancelActions
 
 SYSTEM = "centralbot"
 """The actor of everything that no person did."""

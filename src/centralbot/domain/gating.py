@@ -19,7 +19,7 @@ from centralbot.domain.config import Mode, RepoConfig
 from centralbot.domain.effects import NOTHING, SYSTEM, AuditEvent, ChallengeChange, Effects, cancel_actions
 from centralbot.domain.events import IngestStatus, PullRequestEvent
 from centralbot.domain.installation import InstallationStatus
-from centralbot.domain.outbox import CancelActions, NewAction
+from centralbot.domain.outbox import NewAction
 from centralbot.domain.rules import (
     DRAFT,
     RULES,
@@ -31,6 +31,7 @@ from centralbot.domain.rules import (
     is_exempt_label,
     recorded,
 )
+from centralbot.domain.withdrawals import CancelActions
 
 RELEVANT_ACTIONS = frozenset(
     {"opened", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "closed", "labeled"}

@@ -11,7 +11,6 @@ the same ``supersede_key`` replaces an unexecuted older one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -299,45 +298,6 @@ def operator_cancel(action: A, *, now: datetime) -> A:
     if is_live(action, now=now):
         raise IllegalTransition(machine="action", state=action.status, event=E.CANCEL)
     return cancel(action, reason="OPERATOR", now=now)
-
-
-SUPERSEDED = "SUPERSEDED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelActions:
-    """Withdraw what a challenge has queued; only actions of ``action_type`` where one is named."""
-
-    challenge_id: UUID
-    repo_id: int
-    pr_number: int
-    reason: str
-    action_type: ActionType | None = None
-
-    def covers(self, action: Envelope) -> bool:
-        return action.challenge_id == self.challenge_id and self.action_type in (None, action.action_type)
-
-
-def withdrawn(
-    outstanding: Iterable[A], *, cancel: CancelActions | None, new: Sequence[NewAction], now: datetime
-) -> list[A]:
-    """Which of a pull request's outstanding actions a decision changes, and into what.
-
-    ``cancel`` withdraws what it covers; a ``new`` action supersedes those with its key.
-    """
-    keys = {(action.repo_id, action.pr_number, action.payload.supersede_key) for action in new}
-    changed = []
-    for action in outstanding:
-        if cancel is not None and cancel.covers(action):
-            reason = cancel.reason
-        elif action.supersede_key is not None and (*action.pr_key, action.supersede_key) in keys:
-            reason = SUPERSEDED
-        else:
-            continue
-        after = withdraw(action, reason=reason, now=now)
-        if after != action:
-            changed.append(after)
-    return changed
 
 
 def operator_retry(action: A, *, max_attempts: int, now: datetime) -> A:

@@ -18,10 +18,11 @@ from centralbot.domain.effects import SYSTEM, AuditEvent, Effects
 from centralbot.domain.errors import NotFound, Unavailable
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import Installation, InstallationRepository
-from centralbot.domain.outbox import SETTLED, Action, ActionStatus, OutboxRules, withdrawn
+from centralbot.domain.outbox import SETTLED, Action, ActionStatus, OutboxRules
 from centralbot.domain.outbox import queued as queued_action
 from centralbot.domain.results import ActionDecision, Standing
 from centralbot.domain.verdicts import ChallengeFacts, CloseState, facts_of
+from centralbot.domain.withdrawals import withdrawn
 from centralbot.ports.admin import ServiceKey, WhitelistEntry
 from centralbot.ports.challenges import StoredProof
 from centralbot.ports.clock import Clock, Ids

@@ -11,12 +11,12 @@ from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Connection
 from centralbot.adapters.postgres.queries import sql
 from centralbot.adapters.postgres.writer import Write
-from centralbot.domain import outbox
 from centralbot.domain.config import Mode
 from centralbot.domain.effects import Effects
 from centralbot.domain.errors import NotFound
 from centralbot.domain.outbox import Envelope
 from centralbot.domain.verdicts import ChallengeFacts, CloseState, facts_of
+from centralbot.domain.withdrawals import withdrawn
 
 
 async def locked_facts(connection: Connection, challenge_id: UUID) -> ChallengeFacts:
@@ -80,7 +80,7 @@ async def withdraw(
             outstanding.setdefault((row.q_repo_id, row.q_pr_number), []).append(Envelope(**codec.envelope(row)))
     for place, queued in outstanding.items():
         for effects in places[place]:
-            gone = outbox.withdrawn(queued, cancel=effects.cancel_actions, new=effects.actions, now=now)
+            gone = withdrawn(queued, cancel=effects.cancel_actions, new=effects.actions, now=now)
             for action in gone:
                 if action.id not in put:
                     put.add(action.id)
