@@ -7,7 +7,7 @@ help:
 # make .venv with everything that development needs, at the versions of constraints.txt
 setup:
     python3 -m venv .venv
-    {{bin}}/pip install -q -c constraints.txt -e '.[dev,bench]'
+    {{bin}}/pip install -q -c constraints.txt -e '.[dev]'
 
 # play the whole story on this machine
 demo *options: setup
