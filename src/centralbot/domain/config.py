@@ -57,7 +57,7 @@ class Section(StrEnum):
     """The parts of the owner's page, by their titles, in its order."""
 
     MODE = "Mode"
-    ASKED = "What a new author does"
+    ASKED = "What new authors must do"
     EXEMPT = "Exempt authors"
     DETAILS = "Details"
 
@@ -104,14 +104,11 @@ def row(
 
 
 MODES: Mapping[Mode, tuple[str, str]] = {
-    Mode.OFF: ("Off", "Nothing is checked, nothing is recorded."),
-    Mode.SHADOW: (
-        "Shadow",
-        "Decides and records what it would have done, and says nothing on GitHub. The place to start.",
-    ),
+    Mode.OFF: ("Off", "Nothing is checked or recorded."),
+    Mode.SHADOW: ("Shadow", "Records what it would have done, without touching GitHub. Start here."),
     Mode.ENFORCE: (
         "Enforce",
-        "Asks new authors to pass, and closes pull requests whose time runs out. Passing later reopens them.",
+        "Asks new authors to verify, and closes pull requests whose time runs out. Verifying later reopens them.",
     ),
 }
 ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
@@ -121,8 +118,8 @@ ASSOCIATIONS: Mapping[AuthorAssociation, tuple[str, str]] = {
     AuthorAssociation.CONTRIBUTOR: ("Contributor", "Has had a commit merged here before."),
     AuthorAssociation.FIRST_TIME_CONTRIBUTOR: ("First-time contributor", "Has never had a commit merged here."),
     AuthorAssociation.FIRST_TIMER: ("First-timer", "Has never had a commit merged anywhere on GitHub."),
-    AuthorAssociation.MANNEQUIN: ("Mannequin", "Stands in for somebody without an account; is always exempt."),
-    AuthorAssociation.NONE: ("None", "Has nothing to do with the repository yet."),
+    AuthorAssociation.MANNEQUIN: ("Mannequin", "A placeholder for somebody without an account; always exempt."),
+    AuthorAssociation.NONE: ("None", "Has no connection to the repository yet."),
 }
 """The closest first: the contract's order."""
 PERMISSIONS: Mapping[ExemptPermission, tuple[str, str]] = {
@@ -151,7 +148,7 @@ class RepoConfig:
         True,
         section=Section.DETAILS,
         label="Check drafts too",
-        hint="Otherwise a draft is checked when it is ready for review.",
+        hint="Otherwise a draft is checked once it is ready for review.",
         option="gate-drafts",
         help="Check drafts too.",
         audit="drafts are asked",
@@ -161,7 +158,7 @@ class RepoConfig:
         1800,
         section=Section.ASKED,
         label="Time to pass",
-        hint="Counted from the moment when the comment is posted. At most 30 days.",
+        hint="Starts when the comment is posted. At most 30 days.",
         option="window-s",
         help="Seconds to verify in.",
         audit="time to pass",
@@ -171,7 +168,7 @@ class RepoConfig:
         (VerificationKind.GITHUB_LOGIN.value, VerificationKind.PROOF_OF_WORK.value),
         section=Section.ASKED,
         label="Proofs",
-        hint="The author passes all that you choose.",
+        hint="New authors must pass every one that you choose.",
         option="verification",
         help="A proof to pass, such as github-login; repeat for several.",
         audit="proofs",
@@ -210,8 +207,8 @@ class RepoConfig:
         DEFAULT_EXEMPT_LABEL,
         section=Section.EXEMPT,
         label="Exempting label",
-        hint="A pull request with this label is exempt; do not use a label that is set automatically. "
-        "Empty: no label exempts.",
+        hint="A pull request with this label is exempt, so do not choose a label that is set automatically. "
+        "Leave it empty to have no such label.",
         option="exempt-label",
         help="Pull requests with this label are exempt; '' for none.",
         audit="exempting label",
@@ -233,8 +230,8 @@ class RepoConfig:
         "",
         section=Section.ASKED,
         label="Rules to confirm",
-        hint="Shown as plain text where the proof “attestation” is chosen. Empty: a general one. At most 4,000 "
-        "characters.",
+        hint="Shown as plain text if the proof “Attestation” is chosen. Leave it empty for a general statement. "
+        "At most 4,000 characters.",
         option="rules-file",
         help="The rules that an attestation confirms; an empty file: none.",
         audit="rules",

@@ -30,7 +30,7 @@ _TOO_LARGE = (
 _NOT_HTTP = (
     b"HTTP/1.1 400 Bad Request\r\n"
     b"content-type: application/json\r\nconnection: close\r\n\r\n"
-    b'{"error": {"code": "VALIDATION_ERROR", "message": "the request is not HTTP as we know it"}}'
+    b'{"error": {"code": "VALIDATION_ERROR", "message": "malformed HTTP request"}}'
 )
 
 

@@ -68,16 +68,16 @@ def problems(wanted: Wanted, *, web_url: str) -> dict[str, str]:
     """What is wrong, by field; empty where GitHub can be asked."""
     found: dict[str, str] = {}
     if not 1 <= len(wanted.name) <= MAX_NAME_CHARS or not wanted.name.isprintable():
-        found["name"] = f"Give a name of 1 to {MAX_NAME_CHARS} characters; it must be free on GitHub."
+        found["name"] = f"Enter a name of 1 to {MAX_NAME_CHARS} characters that is not taken on GitHub."
     if wanted.org and not _LOGIN.fullmatch(wanted.org):
-        found["org"] = "Give the organization's login as in its address on GitHub, or leave it empty."
+        found["org"] = "Enter the organization's login as in its address on GitHub, or leave it empty."
     if not _is_url(wanted.public_url) or urlsplit(wanted.public_url).path:
-        found["public_url"] = "Give an address such as https://gate.example.org, without path, query or fragment."
+        found["public_url"] = "Enter an address such as https://gate.example.org, without path, query or fragment."
     if not _is_url(wanted.webhook_url):
-        found["webhook_url"] = f"Give an address such as https://gate.example.org{WEBHOOK_PATH}."
+        found["webhook_url"] = f"Enter an address such as https://gate.example.org{WEBHOOK_PATH}."
     elif is_loopback(wanted.webhook_url) and not is_loopback(web_url):
         found["webhook_url"] = (
-            "GitHub cannot reach this machine's own address: give one that leads to the worker from the internet, "
+            "GitHub cannot reach this machine's own address: enter one that leads to the worker from the internet, "
             "such as your reverse proxy's or a tunnel's."
         )
     return found
@@ -159,9 +159,7 @@ class Setup:
         """What was wanted with it; it serves once. Raises Forbidden."""
         known = next((one for one in self.states if hmac.compare_digest(one.encode(), given.encode())), None)
         if known is None or self.converting or self.outcome.done():
-            raise Forbidden(
-                "this is not an answer to this setup, or it was used already; begin again at its first page"
-            )
+            raise Forbidden("this does not belong to this setup, or was already used; start again at its first page")
         return self.states.pop(known)
 
 
@@ -229,7 +227,7 @@ def build_app(setup: Setup) -> Litestar:
 
     @get("/", include_in_schema=False)
     async def elsewhere() -> Response[Any]:
-        raise NotFound("open the whole address that 'centralbot setup' has printed in its terminal")
+        raise NotFound("open the whole address that 'centralbot setup' printed in its terminal")
 
     return Litestar(
         route_handlers=[

@@ -61,7 +61,7 @@ async def refused(stage: Stage) -> Page:
     return page
 
 
-@scene("wrong-account", "You are signed in with another account", "Use another account", STRANGER, AUTHOR)
+@scene("wrong-account", "You are signed in with a different account", "Use another account", STRANGER, AUTHOR)
 async def wrong_account(stage: Stage) -> Page:
     return await stage.page(await asked(stage), STRANGER)
 
@@ -122,7 +122,7 @@ async def late_verified(stage: Stage) -> Page:
     return page
 
 
-@scene("superseded", "A newer check counts", "the bot's newest comment")
+@scene("superseded", "A newer check has replaced this one", "the bot's latest comment")
 async def superseded(stage: Stage) -> Page:
     async def make() -> str:
         installed, number, link = await stage.closed()
@@ -152,7 +152,7 @@ async def exempt_by_maintainer(stage: Stage) -> Page:
     number, link = await stage.asked(installed)
     challenge = await stage.world.challenge(installed.repo_id, number)
     page = await stage.page(f"{stage.api}/challenges/{challenge.id}?confirm=exempt", OWNER)
-    await page.get_by_role("button", name="Let them in").click()
+    await page.get_by_role("button", name="Exempt author").click()
     await page.goto(link)
     return page
 

@@ -89,7 +89,7 @@ whitelist = scene("whitelist", OWN, "Nobody yet.", "GitHub logins")(of_checked("
 audit = scene("audit", OWN, "What happened here, and who did it")(of_checked("/audit"))
 
 
-@scene("settings-refused", OWN, "Nothing was saved.", "Give a whole number", "Choose at least one")
+@scene("settings-refused", OWN, "Nothing was saved.", "Enter a whole number", "Choose at least one")
 async def settings_refused(stage: Stage) -> Page:
     page = await of_checked("/settings")(stage)
     await page.get_by_label("Time to pass").fill("9999999")
@@ -108,7 +108,7 @@ async def settings_saved(stage: Stage) -> Page:
     return page
 
 
-@scene("whitelist-unknown", OWN, "GitHub knows no account named nobody-of-that-name")
+@scene("whitelist-unknown", OWN, "GitHub has no account named nobody-of-that-name")
 async def whitelist_unknown(stage: Stage) -> Page:
     page = await of_checked("/whitelist")(stage)
     await page.get_by_label("GitHub logins").fill("mona, nobody-of-that-name")
@@ -134,7 +134,7 @@ async def shadow(stage: Stage) -> Page:
     return await visit(stage, f"/repos/{installed.repo_id}")
 
 
-@scene("off", OWN, "Nothing is checked here yet", "Choose how it works here")
+@scene("off", OWN, "Nothing is checked here yet", "Choose a mode")
 async def off(stage: Stage) -> Page:
     installed = await stage.repository(mode=Mode.OFF)
     return await visit(stage, f"/repos/{installed.repo_id}")
@@ -160,13 +160,13 @@ def of_check(query: str = "") -> Arrive:
     return arrive
 
 
-check = scene("check", OWN, "What happened, and why", "Your word wins", "dot")(of_check())
-exempting = scene("check-exempt", OWN, "Let dot in?", "Let them in")(of_check("?confirm=exempt"))
+check = scene("check", OWN, "What happened, and why", "Override this check", "dot")(of_check())
+exempting = scene("check-exempt", OWN, "Exempt dot?", "Exempt author")(of_check("?confirm=exempt"))
 extending = scene("check-extend", OWN, "How much more time?", "Give more time")(of_check("?confirm=extend"))
 canceling = scene("check-cancel", OWN, "Cancel this check?", "Cancel check")(of_check("?confirm=cancel"))
 
 
-@scene("check-extend-refused", OWN, "Give a whole number: at least a minute")
+@scene("check-extend-refused", OWN, "Enter a whole number: at least a minute")
 async def extend_refused(stage: Stage) -> Page:
     page = await of_check("?confirm=extend")(stage)
     await page.get_by_label("More time", exact=True).fill("0")
@@ -191,12 +191,12 @@ async def forbidden(stage: Stage) -> Page:
     return await visit(stage, f"/repos/{installed.repo_id}", STRANGER)
 
 
-@scene("not-found", "There is nothing here", "To the start page")
+@scene("not-found", "Page not found", "To the start page")
 async def not_found(stage: Stage) -> Page:
     return await visit(stage, "/challenges/00000000-0000-7000-8000-000000000000")
 
 
-@scene("no-such-page", "There is nothing here", "Check the address", "To the start page")
+@scene("no-such-page", "Page not found", "Check the address", "To the start page")
 async def no_such_page(stage: Stage) -> Page:
     return await stage.page(f"{stage.api}/repo/1/setings")
 

@@ -111,7 +111,7 @@ async def test_with_the_wrong_account_another_one_can_be_chosen(stage: Stage) ->
     installed = await stage.repository()
     number, link = await stage.asked(installed)
     page = await stage.page(link, STRANGER)
-    await heading(page, "You are signed in with another account")
+    await heading(page, "You are signed in with a different account")
     await page.get_by_role("link", name="Use another account").click()
     await stage.choose(page, AUTHOR)
     await heading(page, "Verified, thank you")

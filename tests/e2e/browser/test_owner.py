@@ -76,7 +76,7 @@ async def test_errors_stand_beside_their_fields_and_keep_what_was_typed(stage: S
     await page.get_by_role("button", name="Save settings").click()
     await expect(page.get_by_role("alert")).to_contain_text("Nothing was saved.")
     await expect(window).to_have_value("99999")
-    await expect(window).to_have_accessible_description(re.compile("at most 30 days in all"))
+    await expect(window).to_have_accessible_description(re.compile("no more than 30 days in all"))
     await expect(label).to_have_value("typed by me")
     await expect(page.get_by_role("radio", name="Shadow")).to_be_checked()
     record = await stage.world.backend.store.repositories.get(installed.repo_id)
@@ -131,8 +131,8 @@ async def test_whom_the_owner_lets_in_need_not_pass(stage: Stage) -> None:
     """GitHub shows it, and the audit says who did it."""
     installed = await stage.repository()
     number, _, page = await waiting(stage, installed)
-    await page.get_by_role("link", name="Let them in").click()
-    await page.get_by_role("button", name="Let them in").click()
+    await page.get_by_role("link", name="Exempt author").click()
+    await page.get_by_role("button", name="Exempt author").click()
     await expect(page.get_by_role("status")).to_contain_text("The author is exempt now.")
     await stage.world.shows(installed.repository, number, "open: no check needed")
     await page.goto(f"{stage.api}/repos/{installed.repo_id}/audit")
@@ -150,7 +150,7 @@ async def test_a_check_that_the_owner_cancels_asks_for_nothing_more(stage: Stage
     await page.get_by_role("button", name="Cancel check").click()
     await expect(page.get_by_role("status")).to_contain_text("The check is canceled.")
     await stage.world.shows(installed.repository, number, "open: Check canceled")
-    await other.get_by_role("button", name="Let them in").click()
+    await other.get_by_role("button", name="Exempt author").click()
     await expect(other.get_by_role("alert")).to_contain_text("It was too late for that")
     assert (await stage.world.challenge(installed.repo_id, number)).status is ChallengeStatus.CANCELED
 

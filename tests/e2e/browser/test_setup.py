@@ -67,7 +67,7 @@ async def test_an_app_is_registered_in_a_few_clicks(browser: Browser, database: 
                 await page.get_by_label("Webhook address").fill("http://127.0.0.1:3000/webhooks/github")
                 await page.get_by_label("Name").fill("Our Gate")
                 await page.get_by_role("button", name="Continue").click()
-                await looked_at(page, "On to GitHub")
+                await looked_at(page, "Continue on GitHub")
                 await page.get_by_role("button", name="Create it on").click()
                 await page.get_by_role("button", name="Create GitHub App").click()
                 await looked_at(page, "Your App is registered")
@@ -116,7 +116,7 @@ async def test_without_credentials_or_store_the_pages_say_so(
             await looked_at(page, "Sign-in is off")
             cut_off(database)
             await page.goto(f"{url}/g/{'A' * 43}")
-            await expect(page.get_by_text("passing late still counts")).to_be_visible()
+            await expect(page.get_by_text("verifying late still counts")).to_be_visible()
             await looked_at(page, "We cannot answer right now")
     finally:
         await api.stop()

@@ -190,7 +190,7 @@ class TestWhitelist:
         people.github.add_user("alice")
         page = await browser.post("/repos/999/whitelist", {"logins": "alice <script>alert(1)</script>"})
         assert (page.status, "<script" in page.body) == (400, False)
-        assert "GitHub knows no account named <script>alert(1)</script>" in text(page)
+        assert "GitHub has no account named <script>alert(1)</script>" in text(page)
         assert await people.backend.store.whitelist.entries(999) == []
 
     @pytest.mark.parametrize("form", [{"logins": " , "}, {}, {"logins": " ".join(f"u{i}" for i in range(101))}])
@@ -244,7 +244,7 @@ async def test_the_overview_tells_what_shadow_mode_would_have_done(people: Peopl
     await people.configure(Mode.SHADOW)
     await people.challenged(1)
     page = text(await browser.get("/repos/999"))
-    assert "It would have asked 1 author, and closed nothing." in page
+    assert "It would have asked 1 author to verify, and closed nothing." in page
     await people.advance(1801)
     await people.backend.sweep.once()
     page = text(await browser.get("/repos/999"))
@@ -261,7 +261,7 @@ async def test_pull_requests_are_filtered_and_paged(people: People, browser: Bro
     assert older is not None
     rest = await browser.get(html.unescape(older[1]))
     assert ("#2 by" in text(rest), "#3 by" in text(rest)) == (True, False)
-    assert "Nothing in this status." in text(await browser.get("/repos/999?status=VERIFIED"))
+    assert "No pull request has this status." in text(await browser.get("/repos/999?status=VERIFIED"))
     for query in ("status=x", "cursor=x", "status=PENDING&status=PENDING"):
         bad = await browser.get(f"/repos/999?{query}")
         assert (bad.status, "text/html" in bad.headers["content-type"]) == (400, True), query

@@ -91,7 +91,7 @@ async def test_where_nothing_is_left_to_decide_the_page_sends_itself(world: Gate
 async def test_another_account_is_told_who_it_is_and_whose_this_is(world: GateWorld) -> None:
     """And can take another one at GitHub."""
     html = await page(world, await world.asked(), STRANGER)
-    assert title(html).startswith("Another account is needed")
+    assert title(html).startswith("Wrong account")
     assert "<bdi>somebody-else</bdi>" in html
     assert "<bdi>contrib</bdi>" in html
     assert "select_account=true" in html
@@ -126,7 +126,7 @@ async def test_a_newer_check_is_named(world: GateWorld) -> None:
     challenge = await world.asked()
     await run_out(world, challenge)
     await world.under.challenged(42, action="reopened", seconds=challenge.window_s + 60, sender=AUTHOR)
-    assert title(await page(world, challenge)).startswith("A newer check counts")
+    assert title(await page(world, challenge)).startswith("A newer check has replaced this one")
 
 
 async def test_verified_in_time_and_late_say_what_comes_next(world: GateWorld) -> None:

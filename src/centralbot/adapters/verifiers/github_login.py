@@ -11,7 +11,7 @@ class GitHubLogin:
     """See :class:`~centralbot.ports.verifier.Verifier`. Accounts are compared by GitHub's id: logins change."""
 
     kind = "github-login"
-    summary = "The author signs in with GitHub, so the account is really theirs to use."
+    summary = "The author signs in with GitHub, which shows that the account is theirs."
 
     def step(self, attempt: Attempt) -> Step:
         return Step(

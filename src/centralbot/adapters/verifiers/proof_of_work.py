@@ -31,7 +31,7 @@ class ProofOfWork:
     """
 
     kind = "proof-of-work"
-    summary = "The author's device computes for a second or two, by itself: little for one person, much for a flood."
+    summary = "The author's device computes for a second or two by itself: cheap for one person, expensive for a flood."
 
     def __init__(
         self, secret: bytes, single_use: SingleUse, *, cost: int = 2_000, counters: tuple[int, int] = (4_000, 8_000)

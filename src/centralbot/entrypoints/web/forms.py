@@ -120,7 +120,7 @@ def _read(row: Row, typed: tuple[str, ...]) -> tuple[Any, str | None]:
     kind = row.kind
     if isinstance(kind, Seconds):
         seconds = read_seconds(typed[0], typed[1], kind.lowest, kind.highest)
-        error = f"Give a whole number from 1 on, and at most {duration(kind.highest)} in all."
+        error = f"Enter a whole number of at least 1, and no more than {duration(kind.highest)} in all."
         return seconds, error if seconds is None else None
     try:
         value = kind.parse(typed)

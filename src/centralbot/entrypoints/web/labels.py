@@ -56,9 +56,9 @@ MODES: Mapping[Mode, tuple[str, str]] = {mode: (_BADGES[mode], word) for mode, (
 UNITS: Mapping[str, int] = {"minutes": 60, "hours": 3_600, "days": 86_400, "seconds": 1}
 
 FLASHES: Mapping[str, Flash] = {
-    "saved": Flash("ok", "Saved. New pull requests follow it; checks under way keep what they began with."),
+    "saved": Flash("ok", "Saved. New pull requests use the new settings; checks under way keep their time and proofs."),
     "added": Flash("ok", "Added. They are exempt from now on."),
-    "removed": Flash("ok", "Removed. Their next pull request is checked like anybody's."),
+    "removed": Flash("ok", "Removed. Their next pull request will be checked like anybody else's."),
     "gone": Flash("bad", "That account was no longer on the whitelist; nothing was changed."),
     "exempt": Flash("ok", "The author is exempt now. The comment on the pull request will say so in a moment."),
     "extend": Flash("ok", "The author has more time. The comment on the pull request will say so in a moment."),
@@ -67,14 +67,14 @@ FLASHES: Mapping[str, Flash] = {
 """What ``?done=`` may say: nothing else of an address is ever shown as a message."""
 
 OWNERS_CANCELED: Mapping[str, str] = {
-    CancelReason.PR_CLOSED: "The pull request was closed by somebody",
+    CancelReason.PR_CLOSED: "Somebody closed the pull request",
     CancelReason.PR_MERGED: "The pull request was merged",
     CancelReason.DRAFTED: DRAFT.words.owner,
     CancelReason.UNINSTALLED: "The App was uninstalled",
     CancelReason.REPOSITORY_REMOVED: "The repository left the installation",
-    CancelReason.NOTICE_FAILED: "Its comment could not be posted, so nobody may be closed for it",
+    CancelReason.NOTICE_FAILED: "The comment could not be posted, so the pull request will not be closed",
     CancelReason.MAINTAINER: "A maintainer canceled the check",
-    CancelReason.SWITCHED_OFF: "The repository was switched off by the deadline",
+    CancelReason.SWITCHED_OFF: "centralbot was off in this repository at the deadline",
 }
 
 
@@ -93,12 +93,12 @@ def outcome(challenge: Challenge) -> str:
                 return "The comment is on its way; the clock starts when it is posted"
             return f"Has until {when(challenge.deadline_at)}"
         case ChallengeStatus.VERIFIED:
-            return "Passed after the close" if challenge.reason == "LATE" else "Passed in time"
+            return "Passed after the pull request was closed" if challenge.reason == "LATE" else "Passed in time"
         case ChallengeStatus.EXEMPT:
             why = EXEMPTIONS.get(challenge.reason or "")
             return why.words.owner if why else "The author is exempt"
         case ChallengeStatus.CANCELED:
-            return OWNERS_CANCELED.get(str(challenge.reason), "It no longer matters")
+            return OWNERS_CANCELED.get(str(challenge.reason), "The check no longer applies")
         case ChallengeStatus.TIMED_OUT_CLOSED if challenge.is_shadow:
             return "Time ran out; in enforce mode it would have been closed"
     return "Time ran out, so the pull request was closed"
@@ -115,12 +115,12 @@ def window_parts(seconds: int) -> tuple[int, str]:
 # The contributor's pages
 
 AUTHORS_CANCELED: Mapping[str, str] = {
-    CancelReason.PR_CLOSED: "The pull request was closed before the check was passed. Reopened, it gets a new one.",
+    CancelReason.PR_CLOSED: "The pull request was closed before the check was passed. Reopening it starts a new check.",
     CancelReason.PR_MERGED: "The pull request was merged, so there is nothing left to check. Congratulations!",
     CancelReason.DRAFTED: DRAFT.words.author,
     CancelReason.UNINSTALLED: "The repository no longer uses centralbot.",
     CancelReason.REPOSITORY_REMOVED: "The repository no longer uses centralbot.",
-    CancelReason.NOTICE_FAILED: "We could not comment on the pull request, so nothing is asked of you.",
+    CancelReason.NOTICE_FAILED: "We could not comment on the pull request, so there is nothing for you to do.",
     CancelReason.MAINTAINER: "A maintainer canceled the check.",
     CancelReason.SWITCHED_OFF: "The repository no longer requires verification.",
 }
@@ -128,26 +128,26 @@ AUTHORS_CANCELED: Mapping[str, str] = {
 
 def why_exempt(reason: str | None) -> str:
     why = EXEMPTIONS.get(reason or "")
-    return why.words.author if why else "Nothing is asked of its author."
+    return why.words.author if why else "There is nothing for its author to do."
 
 
 def why_canceled(reason: str | None) -> str:
-    return AUTHORS_CANCELED.get(reason or "", "The check no longer matters for this pull request.")
+    return AUTHORS_CANCELED.get(reason or "", "The check no longer applies to this pull request.")
 
 
 # Failures
 
 ERROR_TITLES: Mapping[int, str] = {
-    400: "That could not be read",
+    400: "That request was not valid",
     401: "Please sign in again",
     403: "Not allowed",
-    404: "There is nothing here",
-    405: "That cannot be done here",
-    409: "It is too late for that",
+    404: "Page not found",
+    405: "That is not possible here",
+    409: "Too late for that",
     413: "That is too much at once",
     429: "Too many requests",
-    503: "Not available right now",
+    503: "Temporarily unavailable",
 }
 FAILED = "Something went wrong"
-UNEXPECTED = "This is our mistake, not yours; it was logged. Nothing of what you asked for was half done"
-MISSING = "This page does not exist, or no longer. Check the address, or begin at the start page"
+UNEXPECTED = "This is our fault, not yours, and it has been logged. Nothing was left half done"
+MISSING = "This page does not exist, or no longer does. Check the address, or go to the start page"

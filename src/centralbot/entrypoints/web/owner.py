@@ -53,7 +53,7 @@ from centralbot.ports.use_cases.validation import MAX_EXTEND_S, MAX_RESOLVE, MIN
 REPO = "/repos/{repo_id:str}"
 CHALLENGE = "/challenges/{challenge_id:str}"
 WORDS = ("exempt", "extend", "cancel")
-TOO_LATE = Flash("bad", "It was too late for that: the check is no longer waiting. Nothing was changed.")
+TOO_LATE = Flash("bad", "It was too late for that: the check is already over. Nothing was changed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _whitelist(frame: Frame) -> list[Any]:
         typed = form.one("logins")
         logins = read_logins(typed)
         if not logins:
-            return await page(request, repo_id, typed, "Type at least one login.")
+            return await page(request, repo_id, typed, "Enter at least one login.")
         try:
             resolved = await whitelist.add(caller, repo_id, logins)
         except ValidationError as exc:
@@ -215,7 +215,7 @@ def _whitelist(frame: Frame) -> list[Any]:
             return await page(request, repo_id, typed, f"{text[:1].upper()}{text[1:]}.")
         if resolved.unresolved:
             missing = ", ".join(login[:60] for login in resolved.unresolved[:10])
-            return await page(request, repo_id, typed, f"GitHub knows no account named {missing}. Nobody was added.")
+            return await page(request, repo_id, typed, f"GitHub has no account named {missing}. Nobody was added.")
         return frame.pages.redirect(f"/repos/{repo_id}/whitelist?done=added")
 
     async def remove(caller: Caller, repo_id: int, user: str) -> Response[Any]:
@@ -278,7 +278,7 @@ def _challenge(frame: Frame) -> list[Any]:
                 typed = (form.one("by"), form.one("unit"))
                 by_s = read_seconds(*typed, MIN_EXTEND_S, MAX_EXTEND_S)
                 if by_s is None:
-                    errors = {"by": "Give a whole number: at least a minute, at most 30 days."}
+                    errors = {"by": "Enter a whole number: at least a minute, at most 30 days."}
                     return page(request, story, confirm=action, typed=typed, errors=errors, status=400)
                 await challenges.extend(caller, challenge_id, by_s=by_s)
             elif action == "exempt":

@@ -52,7 +52,7 @@ export function startWork(place, { stateUrl, onDone }) {
     show("busy", "Working…");
     try {
       if (!isSecureContext) {
-        show("bad", "Your browser does this only over https. Open this page by its https address.");
+        show("bad", "Your browser does this only over HTTPS. Open this page at its https address.");
         return;
       }
       if (ageS() > Number(place.dataset.validS) - RENEW_EARLY_S) await renew();

@@ -51,7 +51,7 @@ function guide(form) {
     if (work !== null && !work.isDone()) {
       event.preventDefault();
       wanted = true;
-      state.textContent = "It is sent as soon as your device is done.";
+      state.textContent = "Your answer is sent as soon as your device is done.";
       work.ensure();
       return;
     }
