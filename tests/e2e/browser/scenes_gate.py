@@ -126,12 +126,15 @@ async def late_verified(stage: Stage) -> Page:
 async def superseded(stage: Stage) -> Page:
     async def make() -> str:
         installed, number, link = await stage.closed()
-        await stage.world.github.act("reopen", repository=installed.repository, number=number, by=AUTHOR)
+
+        async def known() -> int:
+            return len(await stage.world.backend.store.challenges.search(repo_id=installed.repo_id))
 
         async def again() -> bool:
-            return len(await stage.world.backend.store.challenges.search(repo_id=installed.repo_id)) > before
+            return await known() > before
 
-        before = len(await stage.world.backend.store.challenges.search(repo_id=installed.repo_id))
+        before = await known()
+        await stage.world.github.act("reopen", repository=installed.repository, number=number, by=AUTHOR)
         await stage.world.fleet.until("the newer check", again)
         return link
 
