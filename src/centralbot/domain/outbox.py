@@ -183,6 +183,11 @@ class Action(Envelope):
 A = TypeVar("A", bound=Envelope)
 
 
+def runs_at(new: NewAction, *, now: datetime) -> datetime:
+    """When a new action may first be claimed."""
+    return now + timedelta(seconds=new.delay_s) if new.delay_s else now
+
+
 def queued(new: NewAction, *, seq: int, now: datetime) -> Action:
     """A new action in the queue."""
     return Action(
@@ -198,7 +203,7 @@ def queued(new: NewAction, *, seq: int, now: datetime) -> Action:
         payload=new.payload,
         policy=None,
         created_at=now,
-        run_at=now + timedelta(seconds=new.delay_s),
+        run_at=runs_at(new, now=now),
         status=S.PENDING,
         attempts=0,
         worker_id=None,

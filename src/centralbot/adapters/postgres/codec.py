@@ -5,8 +5,8 @@ Writes go as JSON documents, which PostgreSQL takes apart into rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +20,7 @@ from centralbot.domain.effects import AuditEvent, ChallengeChange, Effects
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import AccountType, RepositorySelection
 from centralbot.domain.installation import Installation, InstallationRepository, InstallationStatus
-from centralbot.domain.outbox import Action, ActionStatus, Envelope, NewAction, Outcome, queued
+from centralbot.domain.outbox import Action, ActionStatus, Envelope, NewAction, Outcome, runs_at
 
 _ENCODER = msgspec.json.Encoder()
 # A look-up costs a seventh of an enum's call.
@@ -186,9 +186,9 @@ def repository(row: Any) -> InstallationRepository:
     )
 
 
-def uses(items: Iterable[SignatureUse | None]) -> list[dict[str, object]]:
-    """Signature records as rows."""
-    return [{"signed_at": use.signed_at, "digest": use.digest.hex()} for use in items if use is not None]
+def used(use: SignatureUse) -> dict[str, object]:
+    """A signature record as a row of ``used``."""
+    return {"signed_at": use.signed_at, "digest": use.digest.hex()}
 
 
 def change(change: ChallengeChange) -> dict[str, object]:
@@ -231,15 +231,26 @@ def put(action: Envelope, comment_id: int | None) -> dict[str, object]:
 
 def new_action(new: NewAction, now: datetime) -> dict[str, object]:
     """A new action as a row of ``queued``."""
-    return _queued(queued(new, seq=0, now=now), revived=False)
+    payload = new.payload
+    return {
+        "id": new.id,
+        "action_type": payload.action_type,
+        "installation_id": new.installation_id,
+        "repo_id": new.repo_id,
+        "repo_full_name": new.repo_full_name,
+        "pr_number": new.pr_number,
+        "challenge_id": new.challenge_id,
+        "supersede_key": payload.supersede_key,
+        "payload": payload,
+        "created_at": now,
+        "run_at": runs_at(new, now=now),
+        "attempts": 0,
+        "revived": False,
+    }
 
 
 def revived(action: Action) -> dict[str, object]:
     """A dead action that is queued again, as a row of ``queued``."""
-    return _queued(action, revived=True)
-
-
-def _queued(action: Action, *, revived: bool) -> dict[str, object]:
     return {
         "id": action.id,
         "action_type": action.action_type,
@@ -255,7 +266,7 @@ def _queued(action: Action, *, revived: bool) -> dict[str, object]:
         "attempts": action.attempts,
         "failure_code": action.failure_code,
         "failure_message": action.failure_message,
-        "revived": revived,
+        "revived": True,
     }
 
 
@@ -285,7 +296,7 @@ class TimeOuts:
             row["repo_full_name"] = action.repo_full_name
             row["supersede_key"] = action.payload.supersede_key
             row["payload"] = action.payload
-            row["run_at"] = after.updated_at + timedelta(seconds=action.delay_s)
+            row["run_at"] = runs_at(action, now=after.updated_at)
         common = (change.expected, after.status, after.reason, audit.event, audit.actor, action_type)
         for known, rows in self._alike:
             if known == common:

@@ -128,7 +128,7 @@ async def _take(
         item, row = batch[i], rows[0]
         if row.replayed and first_try:  # later tries may meet their own first commit, whose answer was lost
             continue
-        write.use((item.use,))
+        write.use(item.use)
         if row.taken:
             outcomes[i] = duplicate_pull_request(row.taken_challenge_id)
             continue

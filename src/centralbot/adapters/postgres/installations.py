@@ -43,7 +43,7 @@ async def take_installation(
     if rows[0].replayed and first_try:
         raise SignatureReplayed("the signature was used before")
     write = Write(now)
-    write.use((use,))
+    write.use(use)
     if rows[0].taken:
         await write.run(connection)
         return DUPLICATE_INSTALLATION

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cache
-from typing import Any
 
 from centralbot.adapters.postgres import codec
 from centralbot.adapters.postgres.database import Conflict, Connection
 from centralbot.adapters.postgres.queries import part
+from centralbot.domain.challenge import Challenge
 from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.effects import AuditEvent, Effects
 from centralbot.domain.outbox import Action, Envelope
@@ -19,68 +20,87 @@ _MATERIALIZED = frozenset({"wanted", "put", "queued"})
 class Write:
     """Collects what decisions change; :meth:`run` writes it in one statement. Their rows must be locked."""
 
-    def __init__(self, now: Any) -> None:
+    def __init__(self, now: datetime) -> None:
         self._now = now
-        self._documents: dict[str, list[Any]] = {}
+        self._used: list[dict[str, object]] = []
+        self._taken: list[dict[str, object]] = []
+        self._created: list[Challenge] = []
+        self._wanted: list[dict[str, object]] = []
+        self._put: list[dict[str, object]] = []
+        self._queued: list[dict[str, object]] = []
+        self._proven: list[dict[str, object]] = []
+        self._paused: list[dict[str, object]] = []
+        self._audited: list[AuditEvent] = []
         self._parts: set[str] = set()
-        self._expected = 0
-
-    def _add(self, document: str, rows: Iterable[Any], *parts: str) -> None:
-        known = self._documents.setdefault(document, [])
-        before = len(known)
-        known.extend(rows)
-        if len(known) > before:
-            self._parts.update((document, *parts))
-        elif not known:
-            del self._documents[document]
+        """Beside the documents, what is done with them."""
 
     def effects(self, effects: Effects) -> None:
         """What a decision changes, but for what it withdraws, which is put."""
         if effects.created is not None:
-            self._add("created", (effects.created,))
+            self._created.append(effects.created)
         if effects.changed is not None:
-            self._expected += 1
-            self._add("wanted", (codec.change(effects.changed),), "changed")
-        if effects.actions:
-            self._add("queued", (codec.new_action(one, self._now) for one in effects.actions), "written", "enqueued")
-        if effects.audit:
-            self.audit(effects.audit)
+            self._wanted.append(codec.change(effects.changed))
+        for action in effects.actions:
+            self._queued.append(codec.new_action(action, self._now))
+            self._parts.add("written")
+        self._audited += effects.audit
 
     def audit(self, events: Iterable[AuditEvent]) -> None:
-        self._add("audited", events)
+        self._audited += events
 
     def put(self, action: Envelope, *, comment_id: int | None = None) -> None:
         """A queued action as it shall be; ``comment_id`` where its comment became known."""
-        parts = ("ended", "settled") if action.settled_at is not None else ("kept",)
-        if comment_id is not None and action.settled_at is None:
-            parts = ("kept", "learned")
-        self._add("put", (codec.put(action, comment_id),), *parts)
+        if action.settled_at is not None:
+            self._parts.update(("ended", "settled"))
+        else:
+            self._parts.add("kept")
+            if comment_id is not None:
+                self._parts.add("learned")
+        self._put.append(codec.put(action, comment_id))
 
     def revive(self, action: Action) -> None:
         """A dead action that is queued again."""
-        self._add("queued", (codec.revived(action),), "revived", "enqueued")
+        self._parts.add("revived")
+        self._queued.append(codec.revived(action))
 
-    def pause(self, installation_id: int, paused_until: Any) -> None:
-        self._add("paused", ({"installation_id": installation_id, "paused_until": paused_until},))
+    def pause(self, installation_id: int, paused_until: datetime) -> None:
+        self._paused.append({"installation_id": installation_id, "paused_until": paused_until})
 
     def take(self, delivery: dict[str, object]) -> None:
-        self._add("taken", (delivery,))
+        self._taken.append(delivery)
 
-    def use(self, uses: Iterable[SignatureUse | None]) -> None:
-        self._add("used", codec.uses(uses))
+    def use(self, use: SignatureUse | None) -> None:
+        if use is not None:
+            self._used.append(codec.used(use))
 
     def prove(self, proofs: Sequence[dict[str, object]]) -> None:
-        self._add("proven", proofs)
+        self._proven += proofs
 
     async def run(self, connection: Connection) -> None:
         """Write. Raises Conflict where a challenge has another status by now than the one that was decided upon."""
-        if not self._parts:
+        documents: dict[str, Sequence[object]] = {
+            "used": self._used,
+            "taken": self._taken,
+            "created": self._created,
+            "wanted": self._wanted,
+            "put": self._put,
+            "queued": self._queued,
+            "proven": self._proven,
+            "paused": self._paused,
+            "audited": self._audited,
+        }
+        parameters = {name: codec.document(rows) for name, rows in documents.items() if rows}
+        if not parameters:
             return
-        documents = {name: codec.document(rows) for name, rows in self._documents.items()}
-        cursor = await connection.execute(_statement(frozenset(self._parts)), documents)
-        if self._expected:
+        parts = self._parts | parameters.keys()
+        if self._wanted:
+            parts.add("changed")
+        if self._queued:
+            parts.add("enqueued")
+        cursor = await connection.execute(_statement(frozenset(parts)), parameters)
+        if self._wanted:
             row = await cursor.fetchone()
-            if row is None or row[0] != self._expected:
+            if row is None or row.changed != len(self._wanted):
                 raise Conflict("a challenge changed while it was decided upon")
 
 

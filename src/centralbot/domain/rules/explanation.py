@@ -10,6 +10,8 @@ from centralbot.domain.rules.rule import Detail, Rule, Veto
 
 def recorded(verdict: Verdict) -> dict[str, str]:
     """The vetoes of a verdict, as an audit row's detail keeps them."""
+    if not (verdict.vetoes or verdict.doubts):
+        return {}
     vetoes = {"vetoes": verdict.vetoes, "doubts": verdict.doubts}
     return {name: ", ".join(veto.code for veto in some) for name, some in vetoes.items() if some}
 

@@ -51,7 +51,7 @@ def unsaid(_detail: Detail) -> None:
     """For a rule of which nothing is told where it does not apply."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Exemption:
     """A reason why an author is exempt; as such, one that people give. ``code`` is what is stored.
 
@@ -63,7 +63,7 @@ class Exemption:
     is_announced: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule(Exemption):
     """An exemption that is found by looking.
 
@@ -76,7 +76,7 @@ class Rule(Exemption):
     unmet: Callable[[Detail], str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Veto:
     """Turns off the exemptions whose codes are in ``over`` where it applies; while that is unknown, so are they.
 
