@@ -160,7 +160,7 @@ class RepoConfig:
         label="Time to pass",
         hint="Starts when the comment is posted. At most 30 days.",
         option="window-s",
-        help="Seconds to verify in.",
+        help="Time to verify, in seconds.",
         audit="time to pass",
     )
     verification: tuple[str, ...] = row(
@@ -179,7 +179,7 @@ class RepoConfig:
         section=Section.EXEMPT,
         label="Associations",
         option="exempt-association",
-        help="Exempt these; repeat for several.",
+        help="Exempt authors with this association; repeat for several.",
         audit="exempt associations",
     )
     exempt_bots: bool = row(
@@ -199,7 +199,7 @@ class RepoConfig:
         label="Comment on exemptions",
         hint="One short comment that says why.",
         option="comment-on-exempt",
-        help="Say in a comment why somebody is exempt.",
+        help="Explain an exemption in a comment.",
         audit="comment on exemptions",
     )
     exempt_label: str = row(
@@ -233,7 +233,7 @@ class RepoConfig:
         hint="Shown as plain text if the proof “Attestation” is chosen. Leave it empty for a general statement. "
         "At most 4,000 characters.",
         option="rules-file",
-        help="The rules that an attestation confirms; an empty file: none.",
+        help="The rules that an attestation confirms; an empty file for none.",
         audit="rules",
         is_extension=True,
     )

@@ -118,7 +118,7 @@ def _whitelist(services: OwnerServices) -> list[Any]:
     @get(
         "/repos/{repo_id:str}/whitelist",
         operation_id="getWhitelist",
-        summary="Whom the repository lets through",
+        summary="The accounts that are exempt in the repository",
         responses=OF_REPOSITORY,
     )
     async def entries(request: CallersRequest, repo_id: RepoId) -> schemas.WhitelistAnswer:
@@ -138,7 +138,7 @@ def _whitelist(services: OwnerServices) -> list[Any]:
     @delete(
         "/repos/{repo_id:str}/whitelist/{github_user_id:str}",
         operation_id="removeFromWhitelist",
-        summary="Let somebody through no longer",
+        summary="Remove an account from the whitelist",
         responses=OF_REPOSITORY,
     )
     async def remove(request: CallersRequest, repo_id: RepoId, github_user_id: GitHubUserId) -> None:
@@ -180,7 +180,7 @@ def _challenges(services: OwnerServices) -> list[Any]:
     @post(
         "/challenges/{challenge_id:str}/exempt",
         operation_id="exemptChallenge",
-        summary="Let the author in",
+        summary="Exempt the author",
         status_code=200,
         responses=OF_CHALLENGE,
     )
@@ -190,7 +190,7 @@ def _challenges(services: OwnerServices) -> list[Any]:
     @post(
         "/challenges/{challenge_id:str}/extend",
         operation_id="extendChallenge",
-        summary="Give more time; by default as much as the repository gives anybody",
+        summary="Give more time; by default as much as the repository gives everybody",
         status_code=200,
         responses=OF_CHALLENGE,
         operation_class=OptionalBody,

@@ -30,7 +30,7 @@ LAST_PASS_S = 3.0
 
 
 def sweep(
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until SIGTERM or Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep sweeping until SIGTERM or Ctrl-C.")] = False,
     interval_s: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two passes.")] = 15,
     as_json: AsJson = False,
 ) -> None:

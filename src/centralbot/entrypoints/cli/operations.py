@@ -78,7 +78,7 @@ def status(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-keys_app = typer.Typer(help="Service keys, with which workers sign.", no_args_is_help=True)
+keys_app = typer.Typer(help="The service keys that workers sign with.", no_args_is_help=True)
 
 GOOD_SECRET_CHARS = 32
 
@@ -97,8 +97,8 @@ def _secret(value: str | None) -> str | None:
 
 @keys_app.command("create")
 def create(
-    key_id: Annotated[str | None, typer.Option(callback=_key_id, help="Its id; made up where not given.")] = None,
-    secret: Annotated[str | None, typer.Option(callback=_secret, help="Its secret; made where not given.")] = None,
+    key_id: Annotated[str | None, typer.Option(callback=_key_id, help="Its id; generated if left out.")] = None,
+    secret: Annotated[str | None, typer.Option(callback=_secret, help="Its secret; generated if left out.")] = None,
     allow_unbound: Annotated[
         bool, typer.Option("--allow-unbound", help="Also take signatures without a nonce.")
     ] = False,
@@ -170,7 +170,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson
         print(f"revoked {key_id}")
 
 
-docs_app = typer.Typer(help="What the docs are made from.", no_args_is_help=True)
+docs_app = typer.Typer(help="Generate what the docs show.", no_args_is_help=True)
 
 
 @docs_app.callback()

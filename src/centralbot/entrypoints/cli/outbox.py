@@ -45,7 +45,9 @@ PAYLOAD_FIELDS = ("reason", "marker", "comment_id")
 
 @actions_app.command("list")
 def list_actions(
-    status: Annotated[ActionStatus | None, typer.Option(case_sensitive=False, help="Only these.")] = None,
+    status: Annotated[
+        ActionStatus | None, typer.Option(case_sensitive=False, help="Only those with this status.")
+    ] = None,
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -136,8 +138,10 @@ CHALLENGE_FIELDS = (
 
 @challenges_app.command("list")
 def list_challenges(
-    repo_id: Annotated[int | None, typer.Option(min=1, max=HIGHEST_ID, help="Only of this repository.")] = None,
-    status: Annotated[ChallengeStatus | None, typer.Option(case_sensitive=False, help="Only these.")] = None,
+    repo_id: Annotated[int | None, typer.Option(min=1, max=HIGHEST_ID, help="Only those of this repository.")] = None,
+    status: Annotated[
+        ChallengeStatus | None, typer.Option(case_sensitive=False, help="Only those with this status.")
+    ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:

@@ -46,7 +46,7 @@ STOPPED = 130
 
 
 def demo(
-    stay: Annotated[bool, typer.Option("--stay", help="Keep everything up afterwards, until Ctrl-C.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep everything running afterwards, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play a story of gated, verified, timed-out and exempt pull requests, and check what GitHub shows at the end.
@@ -78,19 +78,19 @@ def demo(
         note(f"error: {len(wrong)} of the pull requests above are not as they should be")
         raise typer.Exit(1)
     if not as_json:
-        view.say("All as it should be.")
+        view.say("Everything is as it should be.")
 
 
 def setup(
-    name: Annotated[str, typer.Option(help="The App's name on GitHub; it must be free there.")] = "",
-    org: Annotated[str, typer.Option(help="The organization that the App belongs to; your account without it.")] = "",
+    name: Annotated[str, typer.Option(help="The App's name on GitHub; it must not be taken there.")] = "",
+    org: Annotated[str, typer.Option(help="The organization that will own the App; by default your own account.")] = "",
     public_url: Annotated[
-        str | None, typer.Option(help="Where people reach centralbot; CENTRALBOT_PUBLIC_URL without it.")
+        str | None, typer.Option(help="Where people reach centralbot; by default CENTRALBOT_PUBLIC_URL.")
     ] = None,
     webhook_url: Annotated[
         str | None, typer.Option(help="Where GitHub reaches the worker, as https://gate.example.org/webhooks/github.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page, on loopback; 0 is any free port.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The page's port on loopback; 0 picks a free one.")] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the page's address.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an App that was registered before.")] = False,
     as_json: AsJson = False,
@@ -164,9 +164,7 @@ def _open(url: str) -> None:
 
 
 def simulator(
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where it listens on loopback; 0 is any free port.")
-    ] = 3001,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port on loopback; 0 picks a free one.")] = 3001,
     webhook_url: Annotated[
         str | None, typer.Option(help="Where its webhooks go, as http://127.0.0.1:3000/webhooks/github.")
     ] = None,

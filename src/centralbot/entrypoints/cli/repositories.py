@@ -184,7 +184,7 @@ def _print(record: RepositoryRecord, defaults: RepoConfig, as_json: bool) -> Non
     emit_fields(fields | config)
 
 
-whitelist_app = typer.Typer(help="Whom a repository lets through.", no_args_is_help=True)
+whitelist_app = typer.Typer(help="Accounts that are exempt in a repository.", no_args_is_help=True)
 
 
 def _login(value: str) -> str:
@@ -197,10 +197,10 @@ def _login(value: str) -> str:
 def add(
     repository: Repository,
     user_id: UserId,
-    login: Annotated[str, typer.Argument(metavar="LOGIN", callback=_login, help="For display; the id counts.")],
+    login: Annotated[str, typer.Argument(metavar="LOGIN", callback=_login, help="For display; the id is what counts.")],
     as_json: AsJson = False,
 ) -> None:
-    """Let somebody through."""
+    """Add an account: its pull requests are exempt."""
 
     async def work() -> tuple[int, RepositoryRecord | None]:
         async with open_store() as backend:
@@ -218,7 +218,7 @@ def add(
 
 @whitelist_app.command("remove")
 def remove(repository: Repository, user_id: UserId, as_json: AsJson = False) -> None:
-    """Let somebody through no longer."""
+    """Remove an account: its next pull request is checked."""
 
     async def work() -> tuple[int, bool]:
         async with open_store() as backend:

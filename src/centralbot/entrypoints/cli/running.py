@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HIGHEST_ID = 2**63 - 1
 
 UserId = Annotated[int, typer.Argument(min=1, max=HIGHEST_ID, metavar="USER_ID", help="GitHub's user id.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Show at most this many.")]
 
 
 T = TypeVar("T")
