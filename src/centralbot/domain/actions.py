@@ -1,7 +1,8 @@
 """What the bot can be told to do: one payload type per action type, with its own checks.
 
 The outbox (:mod:`centralbot.domain.outbox`) moves actions without looking into their payloads. To add a type: its
-payload here, its executor in ``ports/use_cases/executors/`` and its schema in ``adapters/backend_http/schemas.py``.
+payload here, its executor in ``ports/use_cases/executors/`` and its schema in
+``adapters/backend_http/schemas/actions.py``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Self
 
 from centralbot.domain.errors import ValidationError
 
@@ -42,7 +43,8 @@ ALREADY_CLOSED = "ALREADY_CLOSED"
 """The ``failure_code`` of a close that succeeded because somebody else had closed or merged: the bot did nothing."""
 
 
-class Payload(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
     """What one action type needs to be executed. Frozen; it checks itself when it is made."""
 
     action_type: ClassVar[ActionType]
@@ -50,15 +52,20 @@ class Payload(Protocol):
     @property
     def supersede_key(self) -> str | None:
         """A newer action of the same pull request with this key replaces an unexecuted older one; None: never."""
-        ...
+        return None
 
-    def with_comment(self, comment_id: int | None) -> Self:
+    @property
+    def known_comment_id(self) -> int | None:
+        """GitHub's comment that carries it, where it is known."""
+        return None
+
+    def with_comment(self, comment_id: int | None) -> Self:  # noqa: ARG002 - a payload without a comment has no use for it
         """The payload once the comment that carries it is known; unchanged where it has none."""
-        ...
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentPayload:
+class CommentPayload(Payload):
     """A text under a marker, and why it is said (an :class:`ActionReason`, or a newer backend's word).
 
     ``comment_id``: GitHub's comment that carries this marker, where it is known.
@@ -79,6 +86,10 @@ class CommentPayload:
     @property
     def supersede_key(self) -> str | None:
         return self.marker
+
+    @property
+    def known_comment_id(self) -> int | None:
+        return self.comment_id
 
     def with_comment(self, comment_id: int | None) -> Self:
         return self if comment_id is None else replace(self, comment_id=comment_id)

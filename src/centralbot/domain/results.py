@@ -69,7 +69,7 @@ def hand_out(
     if not ready or not installation.hands_out(installation_status, paused_until, now=now):
         return None
     payload = action.payload
-    if _is_notice(action) and challenge is not None and payload.comment_id is None:
+    if _is_notice(action) and challenge is not None and payload.known_comment_id is None:
         payload = payload.with_comment(challenge.gate_comment_id)
     known = replace(
         action,

@@ -7,6 +7,7 @@ which GitHub itself redirects after a rename, for when the name is out of date.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -29,7 +30,7 @@ class ApiRequest:
     path: str
     by_id: str | None = None
     repo_id: int | None = None
-    json: dict[str, str] | None = None
+    json: Mapping[str, object] | None = None
 
     @property
     def is_write(self) -> bool:
@@ -40,12 +41,12 @@ PERMISSION = "repos/get-collaborator-permission-level"
 
 
 def get_pull(ref: PullRequestRef) -> ApiRequest:
-    return _of_repo("pulls/get", "GET", ref, f"pulls/{ref.number}")
+    return of_pull_request("pulls/get", "GET", ref, f"pulls/{ref.number}")
 
 
 def set_pull_state(ref: PullRequestRef, state: str) -> ApiRequest:
     """Only ``state``: with ``base`` beside it GitHub answers 422 (google/go-github#3456)."""
-    return _of_repo("pulls/update", "PATCH", ref, f"pulls/{ref.number}", {"state": state})
+    return of_pull_request("pulls/update", "PATCH", ref, f"pulls/{ref.number}", {"state": state})
 
 
 def list_open_pulls(repository: RepositoryName) -> ApiRequest:
@@ -55,20 +56,20 @@ def list_open_pulls(repository: RepositoryName) -> ApiRequest:
 
 
 def create_comment(ref: PullRequestRef, body: str) -> ApiRequest:
-    return _of_repo("issues/create-comment", "POST", ref, f"issues/{ref.number}/comments", {"body": body})
+    return of_pull_request("issues/create-comment", "POST", ref, f"issues/{ref.number}/comments", {"body": body})
 
 
 def list_comments(ref: PullRequestRef) -> ApiRequest:
     path = f"issues/{ref.number}/comments?per_page={PAGE_SIZE}"
-    return _of_repo("issues/list-comments", "GET", ref, path)
+    return of_pull_request("issues/list-comments", "GET", ref, path)
 
 
 def get_comment(ref: PullRequestRef, comment_id: int) -> ApiRequest:
-    return _of_repo("issues/get-comment", "GET", ref, f"issues/comments/{comment_id}")
+    return of_pull_request("issues/get-comment", "GET", ref, f"issues/comments/{comment_id}")
 
 
 def update_comment(ref: PullRequestRef, comment_id: int, body: str) -> ApiRequest:
-    return _of_repo("issues/update-comment", "PATCH", ref, f"issues/comments/{comment_id}", {"body": body})
+    return of_pull_request("issues/update-comment", "PATCH", ref, f"issues/comments/{comment_id}", {"body": body})
 
 
 def get_permission(ref: PullRequestRef, login: str) -> ApiRequest:
@@ -79,7 +80,7 @@ def get_permission(ref: PullRequestRef, login: str) -> ApiRequest:
 
 def get_permission_by_name(ref: PullRequestRef, login: str) -> ApiRequest:
     """The documented way, for a server that does not know a repository's resources by id."""
-    return _of_repo(PERMISSION, "GET", ref, f"collaborators/{quote(login, safe='')}/permission")
+    return of_pull_request(PERMISSION, "GET", ref, f"collaborators/{quote(login, safe='')}/permission")
 
 
 def get_app() -> ApiRequest:
@@ -119,14 +120,15 @@ def redeliver(delivery_id: int) -> ApiRequest:
     return ApiRequest(operation="apps/redeliver-webhook-delivery", method="POST", path=path)
 
 
-def _of_repo(
-    operation: str, method: str, ref: PullRequestRef, rest: str, json: dict[str, str] | None = None
+def of_pull_request(
+    operation: str, method: str, ref: PullRequestRef, rest: str, json: Mapping[str, object] | None = None
 ) -> ApiRequest:
+    """A request of ``rest``, a path within the pull request's repository."""
     return _named(operation, method, ref.repo_id, ref.repo_full_name, rest, json)
 
 
 def _named(
-    operation: str, method: str, repo_id: int, full_name: str, rest: str, json: dict[str, str] | None = None
+    operation: str, method: str, repo_id: int, full_name: str, rest: str, json: Mapping[str, object] | None = None
 ) -> ApiRequest:
     by_id = f"/repositories/{repo_id}/{rest}"
     path = f"/repos/{full_name}/{rest}" if _FULL_NAME.fullmatch(full_name) is not None else by_id

@@ -139,7 +139,9 @@ class WireComment(Struct, gc=False):
         return {"marker": self.comment_marker, "markdown": self.comment_markdown, "reason": self.reason}
 
 
-WIRE_PAYLOADS: Mapping[ActionType, type[WireComment]] = {
+AnyWirePayload = WireComment
+
+WIRE_PAYLOADS: Mapping[ActionType, type[AnyWirePayload]] = {
     ActionType.UPSERT_PR_COMMENT: WireComment,
     ActionType.CLOSE_PR_WITH_COMMENT: WireComment,
     ActionType.REOPEN_PR_WITH_COMMENT: WireComment,
@@ -166,7 +168,7 @@ class Envelope(Struct, Generic[P], kw_only=True, gc=False):
     policy: WirePolicy | UnsetType = UNSET
 
 
-class WireAction(Envelope[WireComment], gc=False):
+class WireAction(Envelope[AnyWirePayload], gc=False):
     """An action as it is handed out."""
 
 
@@ -241,7 +243,7 @@ def wire_action(action: Action) -> WireAction:
         created_at=action.created_at,
         claim_token=action.claim_token,
         lease_expires_at=action.run_at,
-        comment_id=action.payload.comment_id,
+        comment_id=action.payload.known_comment_id,
         policy=UNSET if action.policy is None else WirePolicy.of(action.policy),
     )
 
