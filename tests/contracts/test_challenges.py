@@ -109,6 +109,16 @@ async def test_a_late_pass_after_the_close_reopens(store: UnderTest) -> None:
     assert [action.action_type for action in await store.run_all()] == [REOPEN, UPSERT]
 
 
+async def test_a_late_pass_after_a_close_that_was_not_heard_of_reopens(store: UnderTest) -> None:
+    """GitHub may have closed it all the same: the reopening looks."""
+    await store.connect()
+    challenge = await store.timed_out()
+    await store.claim()
+    await store.advance(RULES.lease_s + 1)
+    await store.verify(challenge)
+    assert [action.action_type for action in await store.run_all()] == [REOPEN, UPSERT]
+
+
 async def test_a_late_pass_after_a_foreign_close_does_not_reopen(store: UnderTest) -> None:
     """Invariant 8: a human closed it, a human reopens it."""
     await store.connect()
@@ -288,6 +298,24 @@ async def test_history_is_oldest_first(store: UnderTest) -> None:
     await store.verify(challenge)
     events = [entry.event for entry in await store.store.challenges.history(challenge.id)]
     assert events == ["challenge.created", "challenge.timed_out", "challenge.verified"]
+
+
+async def test_history_tells_how_much_time_was_left(store: UnderTest) -> None:
+    """To whoever passed while the clock ran; nobody else had any use of it."""
+    await store.connect()
+    passed, exempted, unposted = await store.noticed(1), await store.noticed(2), await store.challenged(3)
+    await store.advance(100)
+    await store.verify(passed)
+    await store.verify(unposted)
+    await store.store.challenges.decide(
+        exempted.id, lambda facts: verdicts.on_exempted(store.context, facts, actor=ACTOR)
+    )
+    left = [
+        (await store.store.challenges.history(challenge.id))[-1].detail.get("left_s")
+        for challenge in (passed, exempted, unposted)
+    ]
+    assert left[0] in range(passed.window_s - 160, passed.window_s - 100 + 1)
+    assert left[1:] == [None, None]
 
 
 async def test_actions_of_a_repository_removed_mid_way_say_so(store: UnderTest) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from centralbot.domain import verdicts
+from centralbot.domain.actions import ActionReason
 from centralbot.domain.effects import Effects
 from centralbot.domain.errors import ChallengeNotPending
 from tests.contracts.driver import UnderTest
@@ -47,3 +48,13 @@ async def test_what_is_decided_gets_no_more(store: UnderTest, verdict: Callable[
     with pytest.raises(ChallengeNotPending):
         await store.extend(challenge)
     assert await store.store.challenges.get(challenge.id) == decided
+
+
+async def test_that_there_was_more_time_is_still_said_when_it_is_up(store: UnderTest) -> None:
+    """Before the close, which does not take its place."""
+    await store.connect()
+    challenge = await store.extend(await store.noticed())
+    await store.advance(challenge.window_s + 1)
+    assert await store.sweep() == (1, 0)
+    said = [action.payload.reason for action in await store.run_all()]
+    assert said == [ActionReason.DEADLINE_EXTENDED, ActionReason.CHALLENGE_TIMED_OUT]
