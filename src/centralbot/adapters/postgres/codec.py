@@ -20,7 +20,7 @@ from centralbot.domain.effects import AuditEvent, ChallengeChange, Effects
 from centralbot.domain.errors import ValidationError
 from centralbot.domain.events import AccountType, RepositorySelection
 from centralbot.domain.installation import Installation, InstallationRepository, InstallationStatus
-from centralbot.domain.outbox import Action, ActionStatus, Envelope, NewAction, Outcome, runs_at
+from centralbot.domain.outbox import SETTLED, Action, ActionStatus, Envelope, NewAction, Outcome, runs_at
 
 _ENCODER = msgspec.json.Encoder()
 # A look-up costs a seventh of an enum's call.
@@ -209,8 +209,19 @@ def change(change: ChallengeChange) -> dict[str, object]:
     }
 
 
+def _check_status(action: Envelope) -> None:
+    """Raise ValueError for a status that would be read as another: the queue keeps none, but says who holds what."""
+    if action.settled_at is not None:
+        kept = action.status in SETTLED
+    else:
+        kept = action.status is (ActionStatus.PENDING if action.claim_token is None else ActionStatus.CLAIMED)
+    if not kept:
+        raise ValueError(f"action {action.id} is {action.status}, which its other fields contradict")
+
+
 def put(action: Envelope, comment_id: int | None) -> dict[str, object]:
     """A queued action as it shall be, as a row of ``put``."""
+    _check_status(action)
     return {
         "id": action.id,
         "status": action.status,
@@ -251,6 +262,7 @@ def new_action(new: NewAction, now: datetime) -> dict[str, object]:
 
 def revived(action: Action) -> dict[str, object]:
     """A dead action that is queued again, as a row of ``queued``."""
+    _check_status(action)
     return {
         "id": action.id,
         "action_type": action.action_type,
