@@ -10,6 +10,7 @@ import psycopg
 from centralbot.adapters.postgres.store import PostgresStore
 from centralbot.adapters.system import SystemIds
 from centralbot.domain.gating import DecisionContext
+from centralbot.domain.outbox import OutboxRules
 from tests.builders import a_context
 from tests.contracts.driver import RULES, UnderTest
 from tests.doubles.memory.clock import ManualClock, SequentialIds
@@ -25,20 +26,22 @@ class HalfJitterIds(SystemIds):
         return 0.5
 
 
-def a_memory_store(clock: ManualClock, ids: SequentialIds, context: DecisionContext | None = None) -> UnderTest:
+def a_memory_store(
+    clock: ManualClock, ids: SequentialIds, context: DecisionContext | None = None, *, rules: OutboxRules = RULES
+) -> UnderTest:
     """A store of dictionaries over a clock that the test turns."""
     context = context or a_context(new_id=ids.new_id)
 
     async def advance(seconds: float) -> None:
         clock.advance(seconds)
 
-    return UnderTest(store=MemoryStore(clock, ids, RULES, context), context=context, advance=advance)
+    return UnderTest(store=MemoryStore(clock, ids, rules, context), context=context, advance=advance)
 
 
 @asynccontextmanager
-async def open_memory() -> AsyncIterator[UnderTest]:
+async def open_memory(*, rules: OutboxRules = RULES) -> AsyncIterator[UnderTest]:
     """The same with a clock and ids of its own."""
-    yield a_memory_store(ManualClock(), SequentialIds())
+    yield a_memory_store(ManualClock(), SequentialIds(), rules=rules)
 
 
 PAST = {
@@ -63,7 +66,7 @@ async def turn_back(dsn: str, seconds: float) -> None:
 
 
 @asynccontextmanager
-async def open_postgres(dsn: str) -> AsyncIterator[UnderTest]:
+async def open_postgres(dsn: str, *, rules: OutboxRules = RULES) -> AsyncIterator[UnderTest]:
     """The store in a migrated database of the test's own."""
     ids = HalfJitterIds()
 
@@ -71,6 +74,6 @@ async def open_postgres(dsn: str) -> AsyncIterator[UnderTest]:
         await turn_back(dsn, seconds)
 
     context = a_context(new_id=ids.new_id)
-    opened = PostgresStore.open(dsn, secret_key="secret-key-of-the-tests", ids=ids, context=context, rules=RULES)
+    opened = PostgresStore.open(dsn, secret_key="secret-key-of-the-tests", ids=ids, context=context, rules=rules)
     async with opened as store:
         yield UnderTest(store=store, context=context, advance=advance)

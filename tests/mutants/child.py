@@ -204,7 +204,7 @@ END $$
 
 
 def is_on(item: pytest.Item, store: str) -> bool:
-    """Whether the test is parametrised with this store."""
+    """Whether the test is parametrised with this store, or has a database in any case."""
     callspec = getattr(item, "callspec", None)
     parameters: Mapping[str, object] = {} if callspec is None else callspec.params
-    return store in parameters.values()
+    return store in parameters.values() or "database" in getattr(item, "fixturenames", ())
