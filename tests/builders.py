@@ -6,10 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from centralbot.domain.actions import PAYLOADS, ActionReason, ActionType, AnyPayload, UpsertComment
+from centralbot.domain.actions import (
+    PAYLOADS,
+    ActionReason,
+    ActionType,
+    AnyPayload,
+    CommentPayload,
+    Payload,
+    UpsertComment,
+)
 from centralbot.domain.challenge import Challenge, ChallengeStatus
 from centralbot.domain.config import Mode, RepoConfig, VerificationKind
 from centralbot.domain.events import (
@@ -186,9 +194,22 @@ def a_comment(**fields: Any) -> UpsertComment:
 def a_payload(action_type: ActionType, **fields: Any) -> AnyPayload:
     """A payload of any type that writes a comment."""
     comment = a_comment(**fields)
-    return PAYLOADS[action_type](
+    payload: type[Any] = PAYLOADS[action_type]
+    made: AnyPayload = payload(
         marker=comment.marker, markdown=comment.markdown, reason=comment.reason, comment_id=comment.comment_id
     )
+    return made
+
+
+class _HasPayload(Protocol):
+    @property
+    def payload(self) -> Payload: ...
+
+
+def comment_of(action: _HasPayload) -> CommentPayload:
+    """What an action says, where it writes a comment."""
+    assert isinstance(action.payload, CommentPayload), action
+    return action.payload
 
 
 def a_new_action(number: int = 42, **fields: Any) -> NewAction:

@@ -30,7 +30,15 @@ from centralbot.entrypoints.server import make_server
 from centralbot.ports.clock import Clock
 from centralbot.ports.outbox import ClaimedAction, ClaimRequest, MalformedAction
 from centralbot.ports.use_cases.ingest import Ingest
-from tests.builders import AUTHOR, MAINTAINER, a_config, a_context, a_pull_request_event, an_installation_event
+from tests.builders import (
+    AUTHOR,
+    MAINTAINER,
+    a_config,
+    a_context,
+    a_pull_request_event,
+    an_installation_event,
+    comment_of,
+)
 from tests.doubles.memory.clock import START, ManualClock
 from tests.doubles.memory.store import MemoryStore
 from tests.entrypoints.serving import listening
@@ -112,7 +120,7 @@ async def test_a_delivery_becomes_an_action_that_is_claimed_and_settled(backend:
         action = await only_claim(client)
         assert (action.action_type, action.repo_id, action.pr_number) == (ActionType.UPSERT_PR_COMMENT, 999, 42)
         assert (action.challenge_id, action.attempts) == (outcome.challenge_id, 0)
-        assert action.payload.marker == f"centralbot:gate:{outcome.challenge_id}"
+        assert comment_of(action).marker == f"centralbot:gate:{outcome.challenge_id}"
         assert action.lease_expires_at is not None
         assert await client.settle(result(action)) is ActionStatus.DONE
         assert await client.settle(result(action)) is ActionStatus.DONE
@@ -385,7 +393,7 @@ async def test_a_plain_backend_is_understood() -> None:
 
     async with answering(handler) as client:
         action = await only_claim(client)
-    assert (action.claim_token, action.lease_expires_at, action.payload.comment_id) == (None, None, None)
+    assert (action.claim_token, action.lease_expires_at, comment_of(action).comment_id) == (None, None, None)
 
 
 def payload(markdown: object = "Hi", marker: object = "m") -> dict[str, object]:

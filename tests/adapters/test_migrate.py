@@ -24,7 +24,7 @@ from centralbot.domain.errors import Unavailable
 from centralbot.domain.events import AuthorAssociation
 from centralbot.domain.outbox import OutboxRules
 from centralbot.ports.outbox import ClaimRequest
-from tests.builders import a_context
+from tests.builders import a_context, comment_of
 
 CHILD = """
 import sys
@@ -238,5 +238,5 @@ async def test_actions_keep_their_texts_and_their_places(empty_database: str) ->
     assert (done.status, done.attempts, done.last_worker_id, done.last_outcome) == ("DONE", 2, "w", "SUCCEEDED")
     assert (dead.status, dead.attempts, dead.failure_code) == ("FAILED", 12, "HTTP_502")
     assert dead.payload == CloseWithComment(marker="m:2", markdown="Closed", reason=ActionReason.CHALLENGE_TIMED_OUT)
-    assert (held.status, held.supersede_key, held.payload.markdown) == ("CLAIMED", "m:3", "Reopened")
+    assert (held.status, held.supersede_key, comment_of(held).markdown) == ("CLAIMED", "m:3", "Reopened")
     assert (again.id, again.attempts, again.payload) == (held.id, 2, held.payload)

@@ -17,7 +17,15 @@ from centralbot.domain.events import IngestStatus
 from centralbot.domain.outbox import ActionStatus, Outcome, Settlement
 from centralbot.ports.backend import EventSink
 from centralbot.ports.outbox import ActionSource, ClaimedAction, ClaimRequest
-from tests.builders import INSTALLATION, REPO, a_config, a_context, a_pull_request_event, an_installation_event
+from tests.builders import (
+    INSTALLATION,
+    REPO,
+    a_config,
+    a_context,
+    a_pull_request_event,
+    an_installation_event,
+    comment_of,
+)
 from tests.contracts.adapters import a_memory_store
 from tests.contracts.driver import EVERY_TYPE
 from tests.doubles.memory.clock import ManualClock, SequentialIds
@@ -99,8 +107,8 @@ async def test_a_claimed_action_is_whole(backend: WorkerSide) -> None:
         42,
         0,
     )
-    assert action.payload.marker == f"centralbot:gate:{action.challenge_id}"
-    assert (action.claim_token is not None, bool(action.payload.markdown), action.payload.reason) == (
+    assert comment_of(action).marker == f"centralbot:gate:{action.challenge_id}"
+    assert (action.claim_token is not None, bool(comment_of(action).markdown), comment_of(action).reason) == (
         True,
         True,
         "VERIFICATION_REQUIRED",

@@ -14,7 +14,7 @@ from centralbot.domain.gating import Reason
 from centralbot.domain.installation import InstallationStatus
 from centralbot.domain.outbox import Action, ActionStatus, Outcome
 from centralbot.domain.verdicts import CloseState
-from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event
+from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, an_installation_event, comment_of
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
 
@@ -186,12 +186,12 @@ class TestActions:
         assert retried.challenge_id is not None
         assert retried.challenge_id != action.challenge_id
         renewed = await store.store.challenges.get(retried.challenge_id)
-        assert (renewed.status, renewed.deadline_at, retried.payload.marker) == (
+        assert (renewed.status, renewed.deadline_at, comment_of(retried).marker) == (
             ChallengeStatus.PENDING,
             None,
             f"centralbot:gate:{renewed.id}",
         )
-        assert str(renewed.id) in retried.payload.markdown
+        assert str(renewed.id) in comment_of(retried).markdown
         history = await store.store.challenges.history(renewed.id)
         made = next(event for event in history if event.event == "challenge.created")
         assert (made.actor, made.detail) == ("ops", {"renews": str(action.challenge_id)})
@@ -305,7 +305,7 @@ async def test_what_was_dead_does_not_hold_its_pull_request_back(store: UnderTes
     (rewrite,) = await store.claim()
     await store.settle(rewrite, Outcome.FAILED)
     await store.verify(challenge)
-    assert [a.payload.reason for a in await store.run_all()] == ["VERIFIED"]
+    assert [comment_of(a).reason for a in await store.run_all()] == ["VERIFIED"]
 
 
 async def test_a_reopened_pull_request_after_a_canceled_notice_is_challenged_again(store: UnderTest) -> None:

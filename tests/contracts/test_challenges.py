@@ -19,7 +19,7 @@ from centralbot.domain.outbox import ActionStatus, Outcome
 from centralbot.domain.rules import MAINTAINER
 from centralbot.domain.verdicts import ChallengeFacts, CloseState
 from centralbot.ports.challenges import MAX_NOTES, Proof
-from tests.builders import AUTHOR, INSTALLATION, REPO, a_pull_request_event, an_installation_event
+from tests.builders import AUTHOR, INSTALLATION, REPO, a_pull_request_event, an_installation_event, comment_of
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
 ACTOR = "github:3003"
@@ -66,7 +66,7 @@ async def test_a_pass_in_time_verifies_and_says_so(store: UnderTest) -> None:
     after = await store.verify(challenge)
     assert (after.status, after.reason) == (ChallengeStatus.VERIFIED, "IN_TIME")
     (action,) = await store.claim()
-    assert (action.action_type, action.payload.reason, action.payload.comment_id) == (
+    assert (action.action_type, comment_of(action).reason, comment_of(action).comment_id) == (
         UPSERT,
         ActionReason.VERIFIED,
         COMMENT,
@@ -212,7 +212,7 @@ async def test_a_maintainer_extends(store: UnderTest) -> None:
     assert before.deadline_at is not None
     assert after.deadline_at is not None
     assert ((after.deadline_at - before.deadline_at).total_seconds(), after.window_s) == (900, before.window_s + 900)
-    assert [action.payload.reason for action in await store.claim()] == [ActionReason.DEADLINE_EXTENDED]
+    assert [comment_of(action).reason for action in await store.claim()] == [ActionReason.DEADLINE_EXTENDED]
 
 
 async def test_a_maintainer_cancels(store: UnderTest) -> None:

@@ -26,6 +26,7 @@ from tests.builders import (
     a_config,
     a_pull_request_event,
     an_installation_event,
+    comment_of,
 )
 from tests.contracts.driver import UnderTest
 
@@ -42,7 +43,7 @@ async def test_an_opened_pull_request_gets_a_challenge_and_a_comment(store: Unde
     challenge = await store.store.challenges.get(outcome.challenge_id)
     assert (challenge.status, challenge.deadline_at) == (ChallengeStatus.PENDING, None)
     (action,) = await store.claim()
-    assert (action.action_type, action.challenge_id, action.payload.marker, action.payload.reason) == (
+    assert (action.action_type, action.challenge_id, comment_of(action).marker, comment_of(action).reason) == (
         ActionType.UPSERT_PR_COMMENT,
         challenge.id,
         f"centralbot:gate:{challenge.id}",

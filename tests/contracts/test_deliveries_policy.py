@@ -17,6 +17,7 @@ from tests.builders import (
     REPO,
     a_config,
     a_pull_request_event,
+    comment_of,
 )
 from tests.contracts.driver import COMMENT, UnderTest
 
@@ -63,7 +64,7 @@ class TestExemptions:
         assert outcome.challenge_id is not None
         challenge = await store.store.challenges.get(outcome.challenge_id)
         assert (challenge.status, challenge.reason) == (ChallengeStatus.EXEMPT, WHITELISTED.code)
-        assert [action.payload.reason for action in await store.claim()] == [ActionReason.EXEMPT]
+        assert [comment_of(action).reason for action in await store.claim()] == [ActionReason.EXEMPT]
 
     async def test_a_whitelist_counts_in_its_repository_only(self, store: UnderTest) -> None:
         """Elsewhere the author is nobody special."""
@@ -120,7 +121,10 @@ class TestLabel:
         challenge = await store.noticed()
         await store.take(labeled(seconds=5))
         (comment,) = await store.claim()
-        assert (comment.payload.marker, comment.payload.comment_id) == (f"centralbot:gate:{challenge.id}", COMMENT)
+        assert (comment_of(comment).marker, comment_of(comment).comment_id) == (
+            f"centralbot:gate:{challenge.id}",
+            COMMENT,
+        )
         event = (await store.store.challenges.history(challenge.id))[-1]
         assert (event.event, event.actor, event.detail["why"]) == ("challenge.exempted", "github:3003", "EXEMPT_LABEL")
         await store.advance(challenge.window_s + 1)
@@ -206,4 +210,4 @@ async def test_a_posted_comment_is_known_to_the_next_one(store: UnderTest) -> No
     await store.verify(challenge)
     await store.settle(first, comment_id=COMMENT)
     (second,) = await store.claim()
-    assert (second.payload.marker, second.payload.comment_id) == (first.payload.marker, COMMENT)
+    assert (comment_of(second).marker, comment_of(second).comment_id) == (comment_of(first).marker, COMMENT)

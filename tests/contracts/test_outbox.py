@@ -13,7 +13,7 @@ from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.errors import ActionNotHeld
 from centralbot.domain.outbox import ActionStatus, Outcome
 from centralbot.ports.deliveries import SignatureReplayed
-from tests.builders import a_settlement, an_installation_event
+from tests.builders import a_settlement, an_installation_event, comment_of
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
 DONE, PENDING, FAILED = ActionStatus.DONE, ActionStatus.PENDING, ActionStatus.FAILED
@@ -226,7 +226,7 @@ class TestSupersession:
         challenge = await store.challenged()
         await store.verify(challenge)
         done = await store.run_all()
-        assert [action.payload.reason for action in done] == ["VERIFIED"]
+        assert [comment_of(action).reason for action in done] == ["VERIFIED"]
         assert [status for _, status in await store.statuses()] == [ActionStatus.CANCELED, DONE]
 
     async def test_one_that_is_under_way_is_left_to_finish(self, store: UnderTest) -> None:
@@ -236,7 +236,7 @@ class TestSupersession:
         (first,) = await store.claim()
         await store.verify(challenge)
         assert await store.settle(first) == DONE
-        assert [action.payload.reason for action in await store.run_all()] == ["VERIFIED"]
+        assert [comment_of(action).reason for action in await store.run_all()] == ["VERIFIED"]
 
     async def test_one_whose_lease_ran_out_goes_too(self, store: UnderTest) -> None:
         """Its worker's late result is refused."""
@@ -247,7 +247,7 @@ class TestSupersession:
         await store.verify(challenge)
         with pytest.raises(ActionNotHeld):
             await store.settle(first)
-        assert [action.payload.reason for action in await store.run_all()] == ["VERIFIED"]
+        assert [comment_of(action).reason for action in await store.run_all()] == ["VERIFIED"]
 
 
 class TestWaiting:

@@ -11,7 +11,7 @@ import pytest
 from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.outbox import ActionStatus, Outcome
-from tests.builders import AUTHOR, MAINTAINER, a_pull_request_event
+from tests.builders import AUTHOR, MAINTAINER, a_pull_request_event, comment_of
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
 CLOSE, UPSERT = ActionType.CLOSE_PR_WITH_COMMENT, ActionType.UPSERT_PR_COMMENT
@@ -84,7 +84,7 @@ async def test_an_overtaken_comment_gives_way_to_the_newer_text(store: UnderTest
     (comment,) = await store.claim()
     await store.verify(challenge)
     assert await store.settle(comment, Outcome.RELEASED) == ActionStatus.CANCELED
-    assert [a.payload.reason for a in await store.run_all()] == ["VERIFIED"]
+    assert [comment_of(a).reason for a in await store.run_all()] == ["VERIFIED"]
 
 
 async def test_the_last_lost_claim_of_an_overtaken_action_is_no_dead_letter(store: UnderTest) -> None:

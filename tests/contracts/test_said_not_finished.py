@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from centralbot.domain.outbox import Outcome
+from tests.builders import comment_of
 from tests.contracts.driver import UnderTest
 
 
@@ -16,4 +17,4 @@ async def test_the_next_claim_knows_the_comment(store: UnderTest, outcome: Outco
     (action,) = await store.claim()
     await store.settle(action, outcome, comment_id=77, retry_after_s=0)
     (again,) = await store.claim()
-    assert (again.id, again.payload.comment_id) == (action.id, 77)
+    assert (again.id, comment_of(again).comment_id) == (action.id, 77)

@@ -6,7 +6,7 @@ from centralbot.domain.actions import ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.config import Mode
 from centralbot.domain.outbox import ActionStatus
-from tests.builders import REPO, WINDOW_S, a_config
+from tests.builders import REPO, WINDOW_S, a_config, comment_of
 from tests.contracts.driver import UnderTest
 
 CLOSE, UPSERT = ActionType.CLOSE_PR_WITH_COMMENT, ActionType.UPSERT_PR_COMMENT
@@ -26,12 +26,12 @@ async def test_nobody_is_closed_once_it_is_off(store: UnderTest) -> None:
     after = await store.store.challenges.get(challenge.id)
     assert (after.status, after.reason) == (ChallengeStatus.CANCELED, CancelReason.SWITCHED_OFF)
     (said,) = await store.run_all()
-    assert (said.action_type, said.payload.reason, said.payload.marker) == (
+    assert (said.action_type, comment_of(said).reason, comment_of(said).marker) == (
         UPSERT,
         ActionReason.CANCELED,
         f"centralbot:gate:{challenge.id}",
     )
-    assert "Nothing to do" in said.payload.markdown
+    assert "Nothing to do" in comment_of(said).markdown
 
 
 async def test_a_close_that_waits_is_canceled_once_it_is_off(store: UnderTest) -> None:

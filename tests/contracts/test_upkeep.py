@@ -17,7 +17,16 @@ from centralbot.domain.outbox import ActionStatus, NewAction, Outcome
 from centralbot.domain.rules import WHITELISTED
 from centralbot.domain.verdicts import CLOSE_SPACING_S, ChallengeFacts
 from centralbot.ports.challenges import Retention
-from tests.builders import AUTHOR, INSTALLATION, REPO, WINDOW_S, a_config, a_pull_request_event, an_installation_event
+from tests.builders import (
+    AUTHOR,
+    INSTALLATION,
+    REPO,
+    WINDOW_S,
+    a_config,
+    a_pull_request_event,
+    an_installation_event,
+    comment_of,
+)
 from tests.contracts.driver import RULES, UnderTest
 
 CLOSE = ActionType.CLOSE_PR_WITH_COMMENT
@@ -38,7 +47,7 @@ async def test_a_due_challenge_times_out_and_its_close_is_queued(store: UnderTes
     assert await store.sweep() == (1, 0)
     assert (await store.store.challenges.get(challenge.id)).status == ChallengeStatus.TIMED_OUT_CLOSED
     (action,) = await store.claim()
-    assert (action.action_type, action.payload.reason, action.payload.marker) == (
+    assert (action.action_type, comment_of(action).reason, comment_of(action).marker) == (
         CLOSE,
         ActionReason.CHALLENGE_TIMED_OUT,
         f"centralbot:timeout:{challenge.id}",
@@ -70,7 +79,7 @@ async def test_the_whitelist_is_read_again_at_the_deadline(store: UnderTest) -> 
     assert await store.sweep() == (0, 1)
     after = await store.store.challenges.get(challenge.id)
     assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, WHITELISTED.code)
-    assert [action.payload.reason for action in await store.claim()] == [ActionReason.EXEMPT]
+    assert [comment_of(action).reason for action in await store.claim()] == [ActionReason.EXEMPT]
 
 
 async def test_many_sweepers_at_once_close_each_once(store: UnderTest) -> None:

@@ -10,7 +10,7 @@ from centralbot.domain.errors import ActionNotHeld
 from centralbot.domain.events import Actor
 from centralbot.domain.facts import Fact, Facts, Permission
 from centralbot.domain.outbox import WITHHELD_S, ActionStatus, Outcome
-from tests.builders import REPO, a_config
+from tests.builders import REPO, a_config, comment_of
 from tests.contracts.driver import COMMENT, UnderTest
 
 UPSERT, CLOSE = ActionType.UPSERT_PR_COMMENT, ActionType.CLOSE_PR_WITH_COMMENT
@@ -60,7 +60,7 @@ async def test_a_withheld_close_leaves_an_exempt_author(store: UnderTest) -> Non
     after = await store.store.challenges.get(challenge.id)
     assert (after.status, after.reason) == (ChallengeStatus.EXEMPT, "EXEMPT_PERMISSION")
     (said,) = await store.run_all()
-    assert (said.action_type, said.payload.reason) == (UPSERT, ActionReason.EXEMPT)
+    assert (said.action_type, comment_of(said).reason) == (UPSERT, ActionReason.EXEMPT)
     assert (await store.action(close.id)).failure_code == "EXEMPT_PERMISSION"
 
 

@@ -23,6 +23,7 @@ from tests.builders import (
     a_context,
     a_pull_request_event,
     at,
+    comment_of,
     gate_facts,
 )
 
@@ -212,8 +213,8 @@ def test_a_label_on_a_pending_challenge_says_so_on_the_pull_request_and_who_in_t
         LABELED.code,
     )
     (comment,) = effects.actions
-    assert comment.payload.marker == f"centralbot:gate:{PENDING.id}"
-    assert "by a maintainer, who labeled this pull request" in comment.payload.markdown
+    assert comment_of(comment).marker == f"centralbot:gate:{PENDING.id}"
+    assert "by a maintainer, who labeled this pull request" in comment_of(comment).markdown
     (audit,) = effects.audit
     assert (audit.event, audit.actor, audit.detail["why"]) == ("challenge.exempted", "github:3003", "EXEMPT_LABEL")
 

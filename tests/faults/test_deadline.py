@@ -13,7 +13,7 @@ import pytest
 from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import CancelReason, Challenge, ChallengeStatus
 from centralbot.domain.outbox import Action, ActionStatus, Outcome
-from tests.builders import MAINTAINER, WINDOW_S, a_pull_request_event
+from tests.builders import MAINTAINER, WINDOW_S, a_pull_request_event, comment_of
 from tests.contracts.adapters import open_postgres
 from tests.contracts.driver import COMMENT, RULES, UnderTest
 
@@ -214,4 +214,4 @@ async def test_a_lowered_limit_leaves_nothing_that_nobody_takes(store: UnderTest
     dead = await store.action(rewrite.id)
     assert (dead.status, dead.failure_code) == (ActionStatus.FAILED, "HTTP_500")
     await store.verify(challenge)
-    assert [action.payload.reason for action in await store.run_all()] == ["VERIFIED"]
+    assert [comment_of(action).reason for action in await store.run_all()] == ["VERIFIED"]

@@ -17,7 +17,7 @@ from centralbot.domain.events import Actor, RepositoryRef
 from centralbot.entrypoints.logs import configure_logging
 from centralbot.entrypoints.worker.events import normalize
 from tests.adapters.simulators import a_simulator, served
-from tests.builders import MAINTAINER, REPO, T0, a_pull_request_event
+from tests.builders import MAINTAINER, REPO, T0, a_pull_request_event, comment_of
 from tests.contracts.adapters import open_memory, open_postgres
 from tests.contracts.driver import UnderTest
 from tests.entrypoints.commands import SECRET_KEY, Cli
@@ -59,7 +59,7 @@ async def test_no_comment_mentions_or_injects(login: str) -> None:
         await store.take(a_pull_request_event("opened", number=3, author=Actor(id=6, login=login)))
         await store.take(a_pull_request_event("reopened", number=2, author=Actor(id=5, login=login), sender=MAINTAINER))
         await store.run_all()
-        texts = [action.payload.markdown for action in await store.store.actions.search(limit=100)]
+        texts = [comment_of(action).markdown for action in await store.store.actions.search(limit=100)]
     assert len(texts) >= 6
     for text in texts:
         assert code(login) in text

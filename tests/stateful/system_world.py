@@ -24,7 +24,7 @@ from centralbot.ports.outbox import ClaimedAction, ClaimRequest
 from centralbot.ports.use_cases.execute import Execute
 from centralbot.ports.use_cases.executors import Execution, executors
 from tests import oracles
-from tests.builders import AUTHOR, REPO, WINDOW_S, a_config, at
+from tests.builders import AUTHOR, REPO, WINDOW_S, a_config, at, comment_of
 from tests.contracts.driver import EVERY_TYPE, RULES, UnderTest
 from tests.doubles.memory.clock import ManualClock
 from tests.doubles.memory.worker_side import MemoryActionSource
@@ -192,7 +192,7 @@ class World(Outside):
         return [
             [(c.status, c.reason, c.mode, c.installation_id, c.deadline_at is None) for c in await self.challenges()],
             [
-                (a.action_type, a.status, a.payload.reason, a.failure_code, a.attempts, a.installation_id)
+                (a.action_type, a.status, comment_of(a).reason, a.failure_code, a.attempts, a.installation_id)
                 for a in actions
             ],
             [comment.body.split("\n")[0] for comment in self.pull.comments],

@@ -44,6 +44,7 @@ class World:
         self.stopping = False
 
     def turn(self, kind: ActionType = UPSERT, *, lease_s: float | None = 60.0, **fields: Any) -> Execution:
+        payload: type[Any] = PAYLOADS[kind]
         action = ClaimedAction(
             id=uuid4(),
             installation_id=self.ref.installation_id,
@@ -51,7 +52,7 @@ class World:
             repo_full_name=self.ref.repo_full_name,
             pr_number=self.ref.number,
             challenge_id=uuid4(),
-            payload=PAYLOADS[kind](
+            payload=payload(
                 marker=MARKER,
                 markdown=fields.pop("markdown", "Hello"),
                 reason=fields.pop("reason", REASONS[kind]),

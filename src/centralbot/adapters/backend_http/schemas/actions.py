@@ -141,7 +141,7 @@ class WireComment(Struct, gc=False):
 
 AnyWirePayload = WireComment
 
-WIRE_PAYLOADS: Mapping[ActionType, type[AnyWirePayload]] = {
+WIRE_PAYLOADS: Mapping[ActionType, type[Any]] = {
     ActionType.UPSERT_PR_COMMENT: WireComment,
     ActionType.CLOSE_PR_WITH_COMMENT: WireComment,
     ActionType.REOPEN_PR_WITH_COMMENT: WireComment,
