@@ -10,6 +10,7 @@ import pytest
 
 from centralbot.domain.actions import ActionType
 from centralbot.domain.outbox import Action, ActionStatus, OutboxRules, Outcome
+from tests.builders import comment_of
 from tests.contracts.adapters import open_memory, open_postgres
 from tests.contracts.driver import UnderTest
 
@@ -105,4 +106,4 @@ async def test_what_waits_for_its_next_try_is_superseded_at_once(usual: UnderTes
     await usual.settle(told, RETRYABLE, retry_after_s=600)
     await usual.verify(challenge)
     assert (await usual.action(told.id)).status is ActionStatus.CANCELED
-    assert [action.payload.reason for action in await usual.claim()] == ["VERIFIED"]
+    assert [comment_of(action).reason for action in await usual.claim()] == ["VERIFIED"]

@@ -11,6 +11,7 @@ from centralbot.domain import verdicts
 from centralbot.domain.actions import ActionReason
 from centralbot.domain.effects import Effects
 from centralbot.domain.errors import ChallengeNotPending
+from tests.builders import comment_of
 from tests.contracts.driver import UnderTest
 
 
@@ -56,5 +57,5 @@ async def test_that_there_was_more_time_is_still_said_when_it_is_up(store: Under
     challenge = await store.extend(await store.noticed())
     await store.advance(challenge.window_s + 1)
     assert await store.sweep() == (1, 0)
-    said = [action.payload.reason for action in await store.run_all()]
+    said = [comment_of(action).reason for action in await store.run_all()]
     assert said == [ActionReason.DEADLINE_EXTENDED, ActionReason.CHALLENGE_TIMED_OUT]

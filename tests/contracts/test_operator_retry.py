@@ -12,7 +12,7 @@ from centralbot.domain.challenge import ChallengeStatus
 from centralbot.domain.effects import Effects
 from centralbot.domain.errors import ChallengeNotPending
 from centralbot.domain.outbox import Action, ActionStatus, Outcome
-from tests.builders import a_pull_request_event
+from tests.builders import a_pull_request_event, comment_of
 from tests.contracts.driver import UnderTest
 
 Verdict = Callable[..., Effects]
@@ -48,7 +48,7 @@ async def test_a_verdict_can_be_said_again(store: UnderTest, verdict: Verdict, r
     await store.store.challenges.decide(challenge.id, lambda facts: verdict(store.context, facts, actor=OPERATOR))
     (comment,) = await fail_all(store)
     assert await brought_back(store, comment) is ActionStatus.PENDING
-    assert [(again.id, again.payload.reason) for again in await store.claim()] == [(comment.id, reason)]
+    assert [(again.id, comment_of(again).reason) for again in await store.claim()] == [(comment.id, reason)]
 
 
 async def test_more_time_can_be_said_again(store: UnderTest) -> None:
@@ -56,7 +56,7 @@ async def test_more_time_can_be_said_again(store: UnderTest) -> None:
     await store.connect()
     await store.extend(await store.noticed())
     (comment,) = await fail_all(store)
-    assert comment.payload.reason == ActionReason.DEADLINE_EXTENDED
+    assert comment_of(comment).reason == ActionReason.DEADLINE_EXTENDED
     assert await brought_back(store, comment) is ActionStatus.PENDING
 
 
@@ -67,7 +67,7 @@ async def test_a_reopening_can_be_tried_again(store: UnderTest) -> None:
     await store.run_all()
     await store.verify(challenge)
     failed = await fail_all(store)
-    assert [action.payload.reason for action in failed] == [ActionReason.VERIFIED_LATE, ActionReason.VERIFIED]
+    assert [comment_of(action).reason for action in failed] == [ActionReason.VERIFIED_LATE, ActionReason.VERIFIED]
     assert [await brought_back(store, action) for action in failed] == [ActionStatus.PENDING] * 2
 
 
