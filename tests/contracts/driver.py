@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from centralbot.domain import gating, installation, verdicts
 from centralbot.domain.actions import ActionType
@@ -14,45 +14,13 @@ from centralbot.domain.dedup import SignatureUse
 from centralbot.domain.events import InstallationEvent, InstallationOutcome, PullRequestEvent, PullRequestOutcome
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import Action, ActionStatus, OutboxRules, Outcome
-from centralbot.ports.admin import Actions, Health, Repositories, ServiceKeys, Whitelist
-from centralbot.ports.challenges import Challenges, Reports, Upkeep
-from centralbot.ports.deliveries import Deliveries
-from centralbot.ports.outbox import ClaimRequest, Outbox
-from centralbot.ports.sessions import Sessions, SingleUse
+from centralbot.ports.outbox import ClaimRequest
+from centralbot.ports.store import Store
 from tests.builders import INSTALLATION, REPO, a_config, a_pull_request_event, a_settlement, an_installation_event
 
 RULES = OutboxRules(lease_s=60, max_attempts=3)
 COMMENT = 7007
 EVERY_TYPE = tuple(ActionType)
-
-
-class Store(Protocol):
-    """What every adapter bundles."""
-
-    @property
-    def deliveries(self) -> Deliveries: ...
-    @property
-    def outbox(self) -> Outbox: ...
-    @property
-    def challenges(self) -> Challenges: ...
-    @property
-    def upkeep(self) -> Upkeep: ...
-    @property
-    def repositories(self) -> Repositories: ...
-    @property
-    def whitelist(self) -> Whitelist: ...
-    @property
-    def actions(self) -> Actions: ...
-    @property
-    def keys(self) -> ServiceKeys: ...
-    @property
-    def health(self) -> Health: ...
-    @property
-    def sessions(self) -> Sessions: ...
-    @property
-    def single_use(self) -> SingleUse: ...
-    @property
-    def reports(self) -> Reports: ...
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ from centralbot.entrypoints.web.owner import owner_pages
 from centralbot.entrypoints.web.pages import Pages, errors_without_route
 from centralbot.entrypoints.web.sign_in import sign_in_routes
 from centralbot.ports.people import PeopleOnGitHub, SignIn
+from centralbot.ports.store import Store
 from centralbot.ports.use_cases.accounts import Accounts, Rights
 from centralbot.ports.use_cases.challenges import ChallengeService
 from centralbot.ports.use_cases.ingest import Ingest
@@ -145,7 +146,7 @@ API_ANSWER_S = 5.0
 class Backend:
     """An open store and the use cases over it. ``gate_key`` makes and checks the tokens of gate links."""
 
-    store: PostgresStore
+    store: Store
     secret_key: str = field(repr=False)
     gate_key: bytes = field(repr=False)
     context: DecisionContext

@@ -14,9 +14,6 @@ from functools import partial
 from pathlib import Path
 
 from centralbot.adapters.embedded_postgres.places import remembered_home
-from centralbot.adapters.postgres.challenges import PostgresChallenges
-from centralbot.adapters.postgres.health import PostgresHealth
-from centralbot.adapters.postgres.repositories import PostgresRepositories, PostgresWhitelist
 from centralbot.domain.signing import signing_key
 from centralbot.entrypoints.demo.fleet import DemoError, Fleet
 from centralbot.entrypoints.demo.story import MAINTAINER, OPEN_TO_TRY, Ending, Story, View, endings
@@ -32,6 +29,8 @@ from centralbot.entrypoints.settings import (
     load_webhook_target,
 )
 from centralbot.entrypoints.setup import EVENTS, PERMISSIONS
+from centralbot.ports.admin import Health, Repositories, Whitelist
+from centralbot.ports.challenges import Challenges
 from github_simulator import Simulator, run
 
 Ready = Callable[[str, Mapping[str, str]], None]
@@ -96,19 +95,19 @@ class Operator:
     backend: Backend
 
     @property
-    def repositories(self) -> PostgresRepositories:
+    def repositories(self) -> Repositories:
         return self.backend.store.repositories
 
     @property
-    def whitelist(self) -> PostgresWhitelist:
+    def whitelist(self) -> Whitelist:
         return self.backend.store.whitelist
 
     @property
-    def challenges(self) -> PostgresChallenges:
+    def challenges(self) -> Challenges:
         return self.backend.store.challenges
 
     @property
-    def health(self) -> PostgresHealth:
+    def health(self) -> Health:
         return self.backend.store.health
 
 
