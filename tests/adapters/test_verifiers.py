@@ -16,7 +16,7 @@ from centralbot.adapters.verifiers.proof_of_work import MAX_SOLUTION_CHARS, VALI
 from centralbot.domain.challenge import Challenge
 from centralbot.domain.events import Actor
 from centralbot.entrypoints.roots.verifiers import verifiers
-from centralbot.ports.sessions import SingleUse
+from centralbot.ports.sessions import Nonces
 from centralbot.ports.verifier import Attempt, ProofRefused
 from tests.builders import AUTHOR, T0, a_challenge, a_config, at
 from tests.contracts.adapters import a_memory_store
@@ -32,12 +32,12 @@ def an_attempt(challenge: Challenge | None = None, user: Actor | None = AUTHOR, 
     return replace(attempt, **fields)
 
 
-def single_use() -> SingleUse:
-    return a_memory_store(ManualClock(T0), SequentialIds()).store.single_use
+def nonces() -> Nonces:
+    return a_memory_store(ManualClock(T0), SequentialIds()).store.nonces
 
 
-def a_proof_of_work(once: SingleUse | None = None, secret: bytes = SECRET) -> ProofOfWork:
-    return ProofOfWork(secret, once or single_use(), cost=10, counters=(1, 4))
+def a_proof_of_work(once: Nonces | None = None, secret: bytes = SECRET) -> ProofOfWork:
+    return ProofOfWork(secret, once or nonces(), cost=10, counters=(1, 4))
 
 
 def solved(work: ProofOfWork, attempt: Attempt) -> str:
@@ -48,7 +48,7 @@ def solved(work: ProofOfWork, attempt: Attempt) -> str:
 
 def test_every_kind_of_the_contract_is_registered_once() -> None:
     """github-login, proof-of-work and attestation, each with a sentence for owners."""
-    registered = verifiers(SECRET, single_use())
+    registered = verifiers(SECRET, nonces())
     assert [it.kind for it in registered] == ["github-login", "proof-of-work", "attestation"]
     assert all(it.summary.endswith(".") for it in registered)
 
@@ -125,7 +125,7 @@ def test_only_the_author_gets_a_task(user: Actor | None) -> None:
 
 async def test_a_solution_serves_once() -> None:
     """Sent again, also by another process, it is refused."""
-    once, attempt = single_use(), an_attempt()
+    once, attempt = nonces(), an_attempt()
     work = a_proof_of_work(once)
     solution = solved(work, attempt)
     await work.check(attempt, {"solution": solution})

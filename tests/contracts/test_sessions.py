@@ -1,4 +1,4 @@
-"""The ports ``Sessions`` and ``SingleUse``: who is signed in, and what serves only once."""
+"""The ports ``Sessions`` and ``Nonces``: who is signed in, and what serves only once."""
 
 from __future__ import annotations
 
@@ -147,20 +147,20 @@ class TestSessions:
         now = await store.store.health.now()
         for i in range(3):
             await started(store, sha256(bytes([i])).digest())
-            await store.store.single_use.use("state", bytes([i]), expires_at=now + timedelta(seconds=600))
+            await store.store.nonces.use("state", bytes([i]), expires_at=now + timedelta(seconds=600))
         await store.advance(LIFE_S + 1)
         long_ago = now - timedelta(days=9999)
         retention = Retention(deliveries_before=long_ago, actions_before=long_ago, audit_before=long_ago)
         assert [await store.store.upkeep.prune(retention, limit=2) for _ in range(3)] == [4, 2, 0]
 
 
-class TestSingleUse:
-    """Port ``SingleUse``."""
+class TestNonces:
+    """Port ``Nonces``."""
 
     async def test_one_of_twenty_concurrent_users_wins(self, store: UnderTest) -> None:
         """And nobody after."""
         expires_at = await store.store.health.now() + timedelta(seconds=600)
-        use = store.store.single_use.use
+        use = store.store.nonces.use
         won = await asyncio.gather(*(use("proof-of-work", DIGEST, expires_at=expires_at) for _ in range(20)))
         assert sorted(won) == [False] * 19 + [True]
         assert await use("proof-of-work", DIGEST, expires_at=expires_at) is False
@@ -168,17 +168,17 @@ class TestSingleUse:
     async def test_kinds_are_apart(self, store: UnderTest) -> None:
         """A sign-in state uses up no proof."""
         expires_at = await store.store.health.now() + timedelta(seconds=600)
-        used = [await store.store.single_use.use(kind, DIGEST, expires_at=expires_at) for kind in ("state", "proof")]
+        used = [await store.store.nonces.use(kind, DIGEST, expires_at=expires_at) for kind in ("state", "proof")]
         assert used == [True, True]
 
     async def test_what_just_expired_is_not_forgotten_yet(self, store: UnderTest) -> None:
         """A process whose clock is behind may still take it for valid."""
         now = await store.store.health.now()
-        await store.store.single_use.use("state", DIGEST, expires_at=now + timedelta(seconds=10))
+        await store.store.nonces.use("state", DIGEST, expires_at=now + timedelta(seconds=10))
         await store.advance(60)
         retention = Retention(deliveries_before=now, actions_before=now, audit_before=now)
         await store.store.upkeep.prune(retention, limit=10)
-        assert await store.store.single_use.use("state", DIGEST, expires_at=now + timedelta(seconds=10)) is False
+        assert await store.store.nonces.use("state", DIGEST, expires_at=now + timedelta(seconds=10)) is False
 
 
 class TestAtRest:

@@ -60,7 +60,7 @@ class Place:
             sign_in=self.people,
             people=self.people,
             sessions=store.sessions,
-            single_use=store.single_use,
+            nonces=store.nonces,
             seal=Plain(),
             redirect_uri="http://x/cb",
             clock=self.clock,

@@ -85,7 +85,7 @@ async def world() -> World:
         sign_in=None,
         people=people,
         sessions=store.sessions,
-        single_use=store.single_use,
+        nonces=store.nonces,
         seal=NoSeal(),
         redirect_uri="https://bot.example/callback",
         clock=clock,

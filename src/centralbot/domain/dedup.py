@@ -18,7 +18,7 @@ MAX_SKEW_S = 300
 DELIVERY_RETENTION = timedelta(days=8)
 """Longer than GitHub offers redelivery (3 days; 7 on GHES), so a redelivery always meets its record."""
 
-SINGLE_USE_MARGIN = timedelta(seconds=2 * MAX_SKEW_S)
+NONCE_MARGIN = timedelta(seconds=2 * MAX_SKEW_S)
 """What serves once is remembered for so much longer than it is valid: clocks differ."""
 
 

@@ -60,7 +60,7 @@ class Sessions(Protocol):
         ...
 
 
-class SingleUse(Protocol):
+class Nonces(Protocol):
     """Things that serve once: sign-in states, proof-of-work solutions."""
 
     async def use(self, kind: str, digest: bytes, *, expires_at: datetime) -> bool:

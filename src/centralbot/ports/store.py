@@ -8,7 +8,7 @@ from centralbot.ports.admin import Actions, Health, Repositories, ServiceKeys, W
 from centralbot.ports.challenges import Challenges, Reports, Upkeep
 from centralbot.ports.deliveries import Deliveries
 from centralbot.ports.outbox import Outbox
-from centralbot.ports.sessions import Sessions, SingleUse
+from centralbot.ports.sessions import Nonces, Sessions
 
 
 class Store(Protocol):
@@ -35,6 +35,6 @@ class Store(Protocol):
     @property
     def sessions(self) -> Sessions: ...
     @property
-    def single_use(self) -> SingleUse: ...
+    def nonces(self) -> Nonces: ...
     @property
     def reports(self) -> Reports: ...

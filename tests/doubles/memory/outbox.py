@@ -15,7 +15,7 @@ from tests.doubles.memory.state import State, apply, put
 from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import ChallengeStatus, is_due
 from centralbot.domain.config import Mode
-from centralbot.domain.dedup import SINGLE_USE_MARGIN, SignatureUse, replay_horizon
+from centralbot.domain.dedup import NONCE_MARGIN, SignatureUse, replay_horizon
 from centralbot.domain.outbox import SETTLED, Action, ActionStatus, Settlement, is_live, needs_rescue
 from centralbot.domain.results import hand_out, on_orphaned, on_rescue, on_result, orphaned
 from centralbot.domain.verdicts import close_state, worth_keeping
@@ -184,7 +184,7 @@ class MemoryUpkeep:
         sessions = _some((key for key, it in state.sessions.items() if it.expires_at < now), limit)
         for digest in sessions:
             del state.sessions[digest]
-        uses = _some((key for key, at in state.single_uses.items() if at < now - SINGLE_USE_MARGIN), limit)
+        uses = _some((key for key, at in state.single_uses.items() if at < now - NONCE_MARGIN), limit)
         for use in uses:
             del state.single_uses[use]
         return len(deliveries) + len(signatures) + len(actions) + len(audit) + len(sessions) + len(uses)

@@ -232,8 +232,8 @@ class MemorySessions:
         return len(theirs)
 
 
-class MemorySingleUse:
-    """See :class:`~centralbot.ports.sessions.SingleUse`."""
+class MemoryNonces:
+    """See :class:`~centralbot.ports.sessions.Nonces`."""
 
     def __init__(self, state: State) -> None:
         self._state = state

@@ -11,7 +11,7 @@ from tests.doubles.memory.admin import (
 )
 from tests.doubles.memory.challenges import MemoryChallenges, MemoryDeliveries, MemoryReports
 from tests.doubles.memory.outbox import MemoryOutbox, MemoryUpkeep
-from tests.doubles.memory.people import MemorySessions, MemorySingleUse
+from tests.doubles.memory.people import MemoryNonces, MemorySessions
 from tests.doubles.memory.state import State
 
 from centralbot.domain.gating import DecisionContext
@@ -21,7 +21,7 @@ from centralbot.ports.challenges import Challenges, Reports, Upkeep
 from centralbot.ports.clock import Clock, Ids
 from centralbot.ports.deliveries import Deliveries
 from centralbot.ports.outbox import Outbox
-from centralbot.ports.sessions import Sessions, SingleUse
+from centralbot.ports.sessions import Nonces, Sessions
 
 
 class MemoryStore:
@@ -37,7 +37,7 @@ class MemoryStore:
     keys: ServiceKeys
     health: Health
     sessions: Sessions
-    single_use: SingleUse
+    nonces: Nonces
     reports: Reports
 
     def __init__(self, clock: Clock, ids: Ids, rules: OutboxRules, context: DecisionContext) -> None:
@@ -52,5 +52,5 @@ class MemoryStore:
         self.keys = MemoryServiceKeys(state)
         self.health = MemoryHealth(state)
         self.sessions = MemorySessions(state)
-        self.single_use = MemorySingleUse(state)
+        self.nonces = MemoryNonces(state)
         self.reports = MemoryReports(state)

@@ -130,8 +130,8 @@ class PostgresSessions:
         )
 
 
-class PostgresSingleUse:
-    """Things that serve once (port ``SingleUse``). A use whose answer was lost counts as used."""
+class PostgresNonces:
+    """Things that serve once (port ``Nonces``). A use whose answer was lost counts as used."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -15,7 +15,7 @@ from centralbot.adapters.postgres.notifier import Notifier
 from centralbot.adapters.postgres.outbox import PostgresOutbox
 from centralbot.adapters.postgres.reports import PostgresReports
 from centralbot.adapters.postgres.repositories import PostgresRepositories, PostgresWhitelist
-from centralbot.adapters.postgres.sessions import PostgresSessions, PostgresSingleUse
+from centralbot.adapters.postgres.sessions import PostgresNonces, PostgresSessions
 from centralbot.adapters.postgres.upkeep import PostgresUpkeep
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.outbox import OutboxRules
@@ -48,7 +48,7 @@ class PostgresStore:
         )
         self.health = PostgresHealth(database)
         self.sessions = PostgresSessions(database, cipher)
-        self.single_use = PostgresSingleUse(database)
+        self.nonces = PostgresNonces(database)
         self.reports = PostgresReports(database)
         notifier.on_keys_changed = self.keys.forget_cached
 

@@ -17,7 +17,7 @@ from centralbot.adapters.postgres.writer import Write
 from centralbot.domain.actions import ActionType
 from centralbot.domain.challenge import Challenge, ChallengeStatus, is_due
 from centralbot.domain.config import Mode
-from centralbot.domain.dedup import SINGLE_USE_MARGIN, replay_horizon
+from centralbot.domain.dedup import NONCE_MARGIN, replay_horizon
 from centralbot.domain.effects import Effects
 from centralbot.domain.gating import DecisionContext
 from centralbot.domain.installation import UNSAID, InstallationStatus
@@ -131,7 +131,7 @@ class PostgresUpkeep:
             ("prune_replays", replay_horizon(now)),
             ("prune_audit", first_id_at(retention.audit_before)),
             ("prune_sessions", now),
-            ("prune_nonces", now - SINGLE_USE_MARGIN),
+            ("prune_nonces", now - NONCE_MARGIN),
         ):
             pruned += await self._prune(sql(query), before, limit)
         return pruned

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import altcha
 
-from centralbot.ports.sessions import SingleUse
+from centralbot.ports.sessions import Nonces
 from centralbot.ports.verifier import Attempt, Evidence, Field, ProofRefused, Step
 
 ALGORITHM = "PBKDF2/SHA-256"
@@ -34,11 +34,11 @@ class ProofOfWork:
     summary = "The author's device computes for a second or two by itself: cheap for one person, expensive for a flood."
 
     def __init__(
-        self, secret: bytes, single_use: SingleUse, *, cost: int = 2_000, counters: tuple[int, int] = (4_000, 8_000)
+        self, secret: bytes, nonces: Nonces, *, cost: int = 2_000, counters: tuple[int, int] = (4_000, 8_000)
     ) -> None:
         self._secret = secret
         self._key_secret = hmac.digest(secret, b"derived-key", "sha256")
-        self._single_use = single_use
+        self._nonces = nonces
         self._cost = cost
         self._counters = counters
 
@@ -81,7 +81,7 @@ class ProofOfWork:
         if until <= attempt.now:
             raise ProofRefused("the computation's result is out of date; it starts again by itself")
         signature = str(payload.challenge.signature)
-        if not await self._single_use.use(self.kind, hashlib.sha256(signature.encode()).digest(), expires_at=until):
+        if not await self._nonces.use(self.kind, hashlib.sha256(signature.encode()).digest(), expires_at=until):
             raise ProofRefused("the computation's result was used before; it starts again by itself")
         return {"algorithm": ALGORITHM, "cost": payload.challenge.parameters.cost, "task": signature[:16]}
 

@@ -77,7 +77,7 @@ class VerifyAnswer(msgspec.Struct, kw_only=True):
 NOTHING = VerifyRequest()
 
 
-def gate_api(guard: Guard, verification: VerificationService, guesses: RateLimiter) -> Router:
+def gate_api(guard: Guard, verification: VerificationService, limiter: RateLimiter) -> Router:
     """The two routes; what they raise becomes the contract's envelope."""
 
     @get(
@@ -87,7 +87,7 @@ def gate_api(guard: Guard, verification: VerificationService, guesses: RateLimit
         responses=refusals(400, 401, 404, 429, 503),
     )
     async def look(request: AnyonesRequest, gate_token: GateToken) -> GateAnswer:
-        with guesses.counting(request, NotFound):
+        with limiter.counting(request, NotFound):
             return answer(await verification.look(gate_token, request.user))
 
     @post(
@@ -102,14 +102,14 @@ def gate_api(guard: Guard, verification: VerificationService, guesses: RateLimit
     async def verify(
         request: AnyonesRequest, gate_token: GateToken, data: JSONBody[VerifyRequest] = NOTHING
     ) -> VerifyAnswer:
-        with guesses.counting(request, NotFound):
+        with limiter.counting(request, NotFound):
             challenge = await verification.verify(gate_token, request.user, data.proofs)
         return VerifyAnswer(status=challenge.status.value)
 
     return Router(
         path="/api/v1/gate/{gate_token:str}",
         route_handlers=[look, verify],
-        guards=[guesses.check_caller, guard.find_caller],
+        guards=[limiter.check_caller, guard.find_caller],
         dto=StrictBody,
         return_dto=None,
         request_max_body_size=MAX_PROOFS_BYTES,

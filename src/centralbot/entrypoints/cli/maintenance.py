@@ -51,11 +51,11 @@ async def _watch(interval_s: float, as_json: bool) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with open_store(quiet=False) as backend:
-        forget_at_s = 0.0
+        prune_at_s = 0.0
         while not stop.is_set():
-            retention = time.monotonic() >= forget_at_s
+            retention = time.monotonic() >= prune_at_s
             if retention:
-                forget_at_s = time.monotonic() + RETENTION_EVERY_S
+                prune_at_s = time.monotonic() + RETENTION_EVERY_S
             await _pass(backend, stop, retention=retention, as_json=as_json)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), interval_s)

@@ -88,12 +88,12 @@ def assemble(
     """The people's side over whatever stands for GitHub; ``kinds`` None are the proofs of :mod:`.verifiers`."""
     store, ids = backend.store, SystemIds()
     if kinds is None:
-        kinds = verifiers(derive(backend.secret_key, "proof-of-work"), store.single_use)
+        kinds = verifiers(derive(backend.secret_key, "proof-of-work"), store.nonces)
     accounts = Accounts(
         sign_in=sign_in,
         people=people,
         sessions=store.sessions,
-        single_use=store.single_use,
+        nonces=store.nonces,
         seal=Cipher(backend.secret_key, "sign-in"),
         redirect_uri=public_url + CALLBACK_PATH,
         clock=backend.clock,
@@ -124,14 +124,14 @@ def assemble(
         clock=backend.clock,
         ids=ids,
     )
-    guesses = RateLimiter(backend.clock.monotonic_s)  # one for the page and its JSON
+    limiter = RateLimiter(backend.clock.monotonic_s)  # one for the page and its JSON
     routes = [
         pages.static.route(),
         sign_in_routes(guard, pages),
         owner_api(guard, services),
         owner_pages(guard, pages, services, web_url=web_url),
-        gate_api(guard, verification, guesses),
-        gate_pages(guard, pages, verification, guesses),
+        gate_api(guard, verification, limiter),
+        gate_pages(guard, pages, verification, limiter),
     ]
     return PeopleSide(routes, errors_without_route(pages))
 

@@ -61,8 +61,8 @@ async def register(settings: SetupSettings, first: Wanted, *, on_ready: Callable
         open_registration(api_url=web.api_url, user_agent=f"centralbot/{__version__}", clock=clock) as github,
     ):
         await check_secret_key(backend.store.keys)
-        keeper = _Keeper(settings, backend, github)
-        setup = Setup(first=first, web_url=web.web_url, convert=keeper.convert)
+        registrar = _Registrar(settings, backend, github)
+        setup = Setup(first=first, web_url=web.web_url, convert=registrar.convert)
         server = make_server(
             build_app(setup), host="127.0.0.1", port=settings.port, on_stop=setup.stop, chosen_by="--port"
         )
@@ -81,7 +81,7 @@ async def register(settings: SetupSettings, first: Wanted, *, on_ready: Callable
 
 
 @dataclass(frozen=True, slots=True)
-class _Keeper:
+class _Registrar:
     """Gets the App for a code and writes it down before anything else can fail."""
 
     settings: SetupSettings

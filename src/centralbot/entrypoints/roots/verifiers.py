@@ -8,15 +8,15 @@ from datetime import datetime
 from centralbot.adapters.verifiers.attestation import Attestation
 from centralbot.adapters.verifiers.github_login import GitHubLogin
 from centralbot.adapters.verifiers.proof_of_work import ProofOfWork
-from centralbot.ports.sessions import SingleUse
+from centralbot.ports.sessions import Nonces
 from centralbot.ports.verifier import Verifier
 
 
-def verifiers(secret: bytes, single_use: SingleUse) -> tuple[Verifier, ...]:
+def verifiers(secret: bytes, nonces: Nonces) -> tuple[Verifier, ...]:
     """Every kind, in the order in which an owner reads them. ``secret`` (32 bytes) signs what is asked."""
     return (
         GitHubLogin(),
-        ProofOfWork(secret, single_use),
+        ProofOfWork(secret, nonces),
         Attestation(),
     )
 
@@ -27,7 +27,7 @@ def registered() -> Mapping[str, str]:
 
 
 class _NothingIsUsed:
-    """See :class:`~centralbot.ports.sessions.SingleUse`."""
+    """See :class:`~centralbot.ports.sessions.Nonces`."""
 
     async def use(self, kind: str, digest: bytes, *, expires_at: datetime) -> bool:
         raise NotImplementedError

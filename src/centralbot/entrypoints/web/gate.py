@@ -38,7 +38,7 @@ TEMPLATES = {
 NOTHING_GIVEN: Given = {}
 
 
-def gate_pages(guard: Guard, pages: Pages, verification: VerificationService, guesses: RateLimiter) -> Router:
+def gate_pages(guard: Guard, pages: Pages, verification: VerificationService, limiter: RateLimiter) -> Router:
     """``GET`` and ``POST /g/{gate_token}``."""
 
     def show(
@@ -79,7 +79,7 @@ def gate_pages(guard: Guard, pages: Pages, verification: VerificationService, gu
 
     @get()
     async def look(request: AnyonesRequest, gate_token: FromPath[str]) -> Response[str]:
-        with guesses.counting(request, NotFound):
+        with limiter.counting(request, NotFound):
             view = await verification.look(gate_token, request.user)
         return show(request, view, _here(gate_token))
 
@@ -90,7 +90,7 @@ def gate_pages(guard: Guard, pages: Pages, verification: VerificationService, gu
         given = proofs_of(await read_form(request))
         status, errors = 200, dict[str, str]()
         try:
-            with guesses.counting(request, NotFound):
+            with limiter.counting(request, NotFound):
                 await verification.verify(gate_token, request.user, given)
         except Unauthenticated:  # the page says so; a form may not lead to another site, by our own policy
             return pages.redirect(here)
@@ -131,7 +131,7 @@ def gate_pages(guard: Guard, pages: Pages, verification: VerificationService, gu
     return Router(
         path="/g/{gate_token:str}",
         route_handlers=[look, verify],
-        guards=[guesses.check_caller, guard.find_caller],
+        guards=[limiter.check_caller, guard.find_caller],
         exception_handlers={**page_errors(pages), **own},
         request_max_body_size=MAX_FORM_BYTES,
         include_in_schema=False,

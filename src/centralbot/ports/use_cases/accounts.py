@@ -18,7 +18,7 @@ from centralbot.domain.errors import Forbidden, NotFound, Unauthenticated
 from centralbot.domain.events import Actor
 from centralbot.ports.clock import Clock, Ids
 from centralbot.ports.people import PeopleOnGitHub, RepoRole, SignIn, SignInRefused, UserTokens
-from centralbot.ports.sessions import Session, Sessions, SingleUse
+from centralbot.ports.sessions import Nonces, Session, Sessions
 
 SIGN_IN_S = 600
 """Seconds to come back from GitHub."""
@@ -110,7 +110,7 @@ class Accounts:
         sign_in: SignIn | None,
         people: PeopleOnGitHub,
         sessions: Sessions,
-        single_use: SingleUse,
+        nonces: Nonces,
         seal: Seal,
         redirect_uri: str,
         clock: Clock,
@@ -120,7 +120,7 @@ class Accounts:
         self._sign_in = sign_in
         self._people = people
         self._sessions = sessions
-        self._single_use = single_use
+        self._nonces = nonces
         self._seal = seal
         self._redirect_uri = redirect_uri
         self._clock = clock
@@ -166,7 +166,7 @@ class Accounts:
         until = datetime.fromtimestamp(float(str(kept["until"])), tz=self._clock.now().tzinfo)
         if until <= self._clock.now():
             raise SignInFailed("this sign-in took too long; please start again")
-        if not await self._single_use.use("sign-in", _digest(state), expires_at=until):
+        if not await self._nonces.use("sign-in", _digest(state), expires_at=until):
             raise SignInFailed("this sign-in was finished before; please start again")
         tokens = await self._sign_in.exchange(
             code, code_verifier=str(kept["verifier"]), redirect_uri=self._redirect_uri
