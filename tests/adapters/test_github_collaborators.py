@@ -11,6 +11,7 @@ from tests.doubles.memory.clock import ManualClock
 from tests.github_worlds import as_described, simulated
 
 PATH = "/repositories/999/collaborators/mona/permission"
+BY_NAME = "/repos/org/repo/collaborators/mona/permission"
 OPERATION = "repos/get-collaborator-permission-level"
 
 
@@ -104,6 +105,7 @@ async def test_what_would_change_the_path_is_not_asked_for(script: Script, login
 async def test_a_refusal_says_why(script: Script, status: int, message: str, reason: str) -> None:
     """With GitHub's words."""
     script.on(PATH, said(status, message))
+    script.on(BY_NAME, said(status, message))  # asked after a 404 by id
     async with github(script) as app:
         with pytest.raises(GitHubRefused) as refused:
             await app.collaborators.permission(REF, "mona")

@@ -7,7 +7,7 @@ import pytest
 from centralbot.domain.outbox import ActionStatus
 from tests.e2e.world import Installed
 from tests.reliability.cluster import WORKERS
-from tests.reliability.world import CREATE, MINT, Pull, ReliableWorld
+from tests.reliability.world import CREATE, MINT, PERMISSION, Pull, ReliableWorld
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,12 +32,14 @@ async def test_a_limited_installation_pauses_for_both_workers_and_for_no_other(w
     for repository, number in pulls:
         if repository != bare.repository:  # GitHub named no time: quiet for a minute at least
             await world.shows(repository, number, "open: asked")
+    asked = await world.answers(primary, PERMISSION)  # the first thing that a used-up hour refuses
     answers = [await world.answers(one, CREATE) for one in limited]
     attempts = [[action.attempts for action in await world.actions(one)] for one in limited]
     await world.github.act("uninstall", installation_id=bare.id)
-    refused = [[status for status in one if status != 201] for one in answers]
+    refused = [[status for status in one if status >= 400] for one in (answers[0], asked, answers[2])]
     assert [1 <= len(one) <= len(WORKERS) for one in refused] == [True] * 3
-    assert answers == [refused[0] + [201] * 5, refused[1] + [201] * 5, refused[2]]
+    assert answers == [refused[0] + [201] * 5, [201] * 5, refused[2]]
+    assert asked == refused[1] + [200] * 5
     assert attempts == [[1] * 5, [1] * 5, [0] * 5]
 
 
@@ -69,7 +71,7 @@ async def queue_of_one_that_fails(world: ReliableWorld) -> tuple[Installed, list
     await world.settled()
     await world.github.act("faults", kind="status", operation=CREATE, status=502, installation_id=installed.id)
     opened = [(installed.repository, await world.open(installed.repository)) for _ in range(5)]
-    await world.tried(installed)
+    await world.tried(installed, 5)
     return installed, opened
 
 

@@ -37,7 +37,7 @@ async def test_after_a_week_without_a_sweeper_closes_are_paced(world: ReliableWo
     await world.github.act("faults", **fault)
     pulls = [(one.repository, await world.open(one.repository)) for one in (overdue, unnoticed)]
     await world.shows(*pulls[0], "open: asked")
-    await world.tried(unnoticed)
+    await world.tried(unnoticed, 1)
     runs = await closes_of_many(world, overdue)
     gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(runs)]
     quiet = await world.seen(*pulls[1])

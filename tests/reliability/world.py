@@ -20,6 +20,7 @@ from tests.reliability.cluster import Cluster, Server
 from tests.reliability.tcp_proxies import StoreProxy
 
 CREATE, CLOSE, MINT = "issues/create-comment", "pulls/update", "apps/create-installation-access-token"
+PERMISSION = "repos/get-collaborator-permission-level"
 Pull = tuple[str, int]
 """Repository and number."""
 
@@ -76,11 +77,12 @@ class ReliableWorld(World):
         sent = await self.github.requests(installation_id=installed.id)
         return [one["status"] for one in sent if one["operation"] == operation]
 
-    async def tried(self, installed: Installed) -> None:
-        """Wait until every action of this installation was tried and failed once at least."""
+    async def tried(self, installed: Installed, count: int) -> None:
+        """Wait until so many actions of this installation were tried and failed once at least."""
 
         async def probe() -> bool:
-            return all(one.attempts and one.status is ActionStatus.PENDING for one in await self.actions(installed))
+            waiting = [one.attempts and one.status is ActionStatus.PENDING for one in await self.actions(installed)]
+            return len(waiting) == count and all(waiting)
 
         await self.fleet.until("an attempt of each", probe)
 
@@ -94,11 +96,15 @@ class ReliableWorld(World):
 
         await self.fleet.until("the installation to be away", probe)
 
-    async def bad_tokens(self, installed: Installed, *, status: int = 401) -> None:
-        """The installation's token is revoked, and a new one is not known everywhere yet: a write waits for it."""
+    async def bad_tokens(self, installed: Installed) -> None:
+        """Who writes the first comment finds the token revoked, and the new one not known everywhere yet: it waits.
+
+        That author was asked for with another token, the first new one from now on.
+        """
         of_it = {"installation_id": installed.id}
         await self.github.act("revoke_installation_tokens", **of_it)
-        await self.github.act("faults", kind="fresh_token", times=2, status=status, count=1, **of_it)
+        await self.github.act("faults", kind="revoke_token", operation=CREATE, count=1, **of_it)
+        await self.github.act("faults", kind="fresh_token", times=2, skip=1, count=1, **of_it)
 
     async def refused(self, installed: Installed, operation: str) -> None:
         """Wait until GitHub has refused an operation twice for its token: the worker that sent it now waits, too."""
