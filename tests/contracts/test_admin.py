@@ -284,7 +284,7 @@ class TestActions:
         await store.connect()
         await store.opened()
         (action,) = await store.claim()
-        with pytest.raises(IllegalTransition):
+        with pytest.raises(IllegalTransition, match="no transition from CLAIMED on superseded or canceled"):
             await store.store.actions.cancel(action.id, context=store.context, actor="ops")
         assert await store.settle(action) == ActionStatus.DONE
         with pytest.raises(IllegalTransition):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -110,6 +111,43 @@ class TestWhoseResultCounts:
         (action,) = await store.claim()
         assert [await store.settle(action, RETRYABLE) for _ in range(3)] == [PENDING] * 3
         assert (await store.action(action.id)).attempts == 1
+
+    async def test_a_caller_without_tokens_repeats_by_its_worker_id(self, store: UnderTest) -> None:
+        """The unmarked contract."""
+        await store.connect()
+        await store.opened()
+        (action,) = await store.claim()
+        assert [await store.settle(action, claim_token=None) for _ in range(2)] == [DONE] * 2
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"worker_id": "worker-2"},
+            {"worker_id": "worker-2", "claim_token": None},
+            {"claim_token": uuid4()},
+            {"outcome": RETRYABLE},
+        ],
+    )
+    async def test_what_differs_is_no_repeat(self, store: UnderTest, fields: dict[str, Any]) -> None:
+        """Another worker, another claim, another outcome."""
+        await store.connect()
+        await store.opened()
+        (action,) = await store.claim()
+        await store.settle(action)
+        with pytest.raises(ActionNotHeld):
+            await store.store.outbox.settle(replace(a_settlement(action), **fields))
+
+    async def test_an_old_result_is_no_repeat_once_the_action_was_claimed_again(self, store: UnderTest) -> None:
+        """By the same worker: the second claim is under way, whatever became of the first."""
+        await store.connect()
+        await store.opened()
+        (first,) = await store.claim()
+        await store.settle(first, RETRYABLE)
+        await store.advance(3600)
+        (second,) = await store.claim()
+        with pytest.raises(ActionNotHeld):
+            await store.settle(first, RETRYABLE)
+        assert await store.settle(second) == DONE
 
     async def test_done_stays_done(self, store: UnderTest) -> None:
         """Another outcome afterwards is refused."""

@@ -44,6 +44,18 @@ async def test_a_close_overtaken_by_a_late_pass_is_not_claimed_after_its_lease(s
     assert (await store.store.challenges.get(challenge.id)).status == ChallengeStatus.VERIFIED
 
 
+async def test_what_overtook_it_first_is_its_reason(store: UnderTest) -> None:
+    """A newer comment took its place before the author passed."""
+    await store.connect()
+    challenge = await store.noticed()
+    await store.extend(challenge)
+    (comment,) = await store.claim()
+    await store.extend(challenge)
+    await store.verify(challenge)
+    assert await store.settle(comment, Outcome.RETRYABLE_FAILURE) == ActionStatus.CANCELED
+    assert (await store.action(comment.id)).failure_code == "SUPERSEDED"
+
+
 async def test_a_close_that_got_through_after_all_counts(store: UnderTest) -> None:
     """What happened, happened: it is done, and the reopen follows."""
     await store.connect()

@@ -38,7 +38,20 @@ class Equivalent:
         return (self.where, self.original, self.mutated) == (mutant.where, mutant.original, mutant.mutated)
 
 
-EQUIVALENT: tuple[Equivalent, ...] = ()
+EQUIVALENT: tuple[Equivalent, ...] = (
+    Equivalent(
+        "outbox backoff_s", "30", "(30 * 10)",
+        "keeps the power a number that a float can hold; the cap of 15 minutes comes long before either",
+    ),
+    Equivalent("outbox runs_at", "new.delay_s", "True", "adding no time is adding nothing; the guard is for speed"),
+    Equivalent(
+        "outbox settle",
+        "action.status is not S.CLAIMED or action.worker_id != settlement.worker_id "
+        "or settlement.claim_token not in (None, action.claim_token)",
+        "(action.worker_id != settlement.worker_id or settlement.claim_token not in (None, action.claim_token))",
+        "an action that is not claimed has no worker, so no worker's result is its holder's",
+    ),
+)  # fmt: skip
 
 
 def in_scope(mutants: Iterable[Mutant], equivalent: Sequence[Equivalent] = EQUIVALENT) -> list[Mutant]:
