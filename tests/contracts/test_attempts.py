@@ -41,6 +41,23 @@ async def test_what_waits_beyond_a_new_limit_is_dead(store: UnderTest, code: str
     assert (after.status, after.reason) == (ChallengeStatus.CANCELED, CancelReason.NOTICE_FAILED)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome.SUCCEEDED, ActionStatus.DONE),
+        (Outcome.RELEASED, ActionStatus.PENDING),
+        (Outcome.WITHHELD, ActionStatus.PENDING),
+        (RETRYABLE, ActionStatus.FAILED),
+    ],
+)
+async def test_the_last_try_counts_like_any_other(impatient: UnderTest, outcome: Outcome, status: ActionStatus) -> None:
+    """Only another try is not to be had."""
+    await impatient.connect()
+    await impatient.opened()
+    (action,) = await impatient.claim()
+    assert await impatient.settle(action, outcome) == status
+
+
 async def test_where_one_try_is_allowed_an_operator_gives_one(impatient: UnderTest) -> None:
     """And no attempt stays counted, or it could never be claimed."""
     await impatient.connect()

@@ -258,6 +258,16 @@ class TestStrays:
         assert await store.store.upkeep.cancel_orphaned(limit=10) == 1
         assert (await store.action(held.id)).status == ActionStatus.CANCELED
 
+    async def test_actions_of_an_installation_that_left_say_so(self, store: UnderTest) -> None:
+        """Rather than that their repository did, though it did too."""
+        await store.connect()
+        await store.opened()
+        (held,) = await store.claim()
+        await store.install(an_installation_event("deleted", seconds=1))
+        await store.settle(held, Outcome.RELEASED)
+        assert await store.store.upkeep.cancel_orphaned(limit=10) == 1
+        assert (await store.action(held.id)).failure_code == CancelReason.UNINSTALLED
+
     async def test_a_challenge_whose_comment_goes_astray_goes_with_it(self, store: UnderTest) -> None:
         """Invariant 1: an operator moved the repository meanwhile; its author would wait for a comment for ever."""
         await store.connect()

@@ -51,6 +51,40 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "(action.worker_id != settlement.worker_id or settlement.claim_token not in (None, action.claim_token))",
         "an action that is not claimed has no worker, so no worker's result is its holder's",
     ),
+    Equivalent(
+        "results on_result",
+        "settlement.outcome is Outcome.WITHHELD and standing is not None", "(standing is not None)",
+        "how a challenge stands is read for what was withheld alone",
+    ),
+    *(
+        Equivalent(
+            "results _judged_again", "action.action_type is ActionType.CLOSE_PR_WITH_COMMENT", mutated,
+            "it says whether a draft delays the action, and one that is only delayed comes back as it is in any case",
+        )
+        for mutated in ("True", "False")
+    ),
+    Equivalent(
+        "results on_orphaned",
+        "after.status is ActionStatus.CANCELED and _is_notice(action) and challenge is not None",
+        "(_is_notice(action) and challenge is not None)",
+        "asked about actions that nobody holds, and those are canceled at once",
+    ),
+    Equivalent(
+        "results on_orphaned",
+        "after.status is ActionStatus.CANCELED and _is_notice(action) and challenge is not None",
+        "(after.status is ActionStatus.CANCELED and challenge is not None)",
+        "a challenge that waits for its comment has nothing else queued, and any other stays as it is",
+    ),
+    Equivalent(
+        "results on_operator_cancel", "_is_notice(action) and challenge is not None", "(challenge is not None)",
+        "a challenge that waits for its comment has nothing else queued, and any other stays as it is",
+    ),
+    Equivalent(
+        "results on_operator_retry",
+        "challenge.status is ChallengeStatus.CANCELED and challenge.reason == CancelReason.NOTICE_FAILED",
+        "(challenge.reason == CancelReason.NOTICE_FAILED)",
+        "nothing but a canceled challenge has that reason",
+    ),
 )  # fmt: skip
 
 
