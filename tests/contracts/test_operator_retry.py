@@ -51,6 +51,18 @@ async def test_a_verdict_can_be_said_again(store: UnderTest, verdict: Verdict, r
     assert [(again.id, comment_of(again).reason) for again in await store.claim()] == [(comment.id, reason)]
 
 
+async def test_that_it_was_called_off_can_be_said_again_beside_a_newer_challenge(store: UnderTest) -> None:
+    """It is said where the old one was asked for, and is still true."""
+    await store.connect()
+    challenge = await store.noticed()
+    await store.store.challenges.decide(
+        challenge.id, lambda facts: verdicts.on_canceled(store.context, facts, actor=OPERATOR)
+    )
+    (comment,) = await fail_all(store)
+    assert (await store.opened(seconds=5000)).challenge_id != challenge.id
+    assert await brought_back(store, comment) is ActionStatus.PENDING
+
+
 async def test_more_time_can_be_said_again(store: UnderTest) -> None:
     """While it still is that time."""
     await store.connect()

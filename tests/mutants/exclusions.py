@@ -85,6 +85,14 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "(challenge.reason == CancelReason.NOTICE_FAILED)",
         "nothing but a canceled challenge has that reason",
     ),
+    Equivalent(
+        "results on_operator_retry", "counts and canceled and _is_notice(action)", "(counts and canceled)",
+        "a challenge that was canceled for want of its comment has nothing else queued",
+    ),
+    Equivalent(
+        "results check_retry", "isinstance(action.payload, CommentPayload)", "True",
+        "every action of today has a comment; another one comes with its own test",
+    ),
 )  # fmt: skip
 
 

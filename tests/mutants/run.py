@@ -21,6 +21,8 @@ DOMAIN, PACKAGE = REPOSITORY / "src" / "centralbot" / "domain", "centralbot.doma
 SUITE = REPOSITORY / "tests" / "contracts"
 FIRST_TESTS = 25
 """So many are tried before the rest is: collecting every file takes as long as they do."""
+MANY = 10
+"""So many tests do not run a line just because one of them had to be the first."""
 PATIENCE_S, SLOWNESS = 20.0, 5.0
 """A mutant may take so many times as long as the tests took without it, and so much more; then it hangs."""
 
@@ -55,19 +57,26 @@ class Suite:
     killers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def order(self, mutant: Mutant) -> list[str]:
-        """All tests, the likeliest to notice first; none where no test runs the mutant's lines."""
+        """The tests that may notice, the likeliest first; none where no test runs the mutant's lines.
+
+        Those that run the lines; all of them where the mutant acts at import, or where so few run them that it may be
+        one whose outcome is kept for all (SQL that is filled in once).
+        """
         covering: set[str] = set()
         for line in mutant.lines:
             covering |= self.lines.get((str(mutant.path), line), set())
         if not covering and not mutant.at_import:
             return []
-        if OUTSIDE in covering or mutant.at_import:
-            covering = self._running(mutant.path)
-        for names in (self.killers[mutant.module], self.killers[mutant.where]):
-            covering |= set(names)
+        likely, others = covering, set[str]()
+        if mutant.at_import or OUTSIDE in covering or len(covering) < MANY:
+            likely = self._running(mutant.path) if mutant.at_import or OUTSIDE in covering else covering
+            others = self.seconds.keys() - likely
         latest = {name: at for at, name in enumerate(self.killers[mutant.module] + self.killers[mutant.where])}
-        first = sorted(covering - {OUTSIDE}, key=lambda name: (-latest.get(name, -1), self.seconds[name], name))
-        return first + [name for name in self.seconds if name not in covering]
+
+        def rank(name: str) -> tuple[int, bool, float, str]:
+            return -latest.get(name, -1), name not in likely, self.seconds[name], name
+
+        return sorted((likely | others) - {OUTSIDE}, key=rank)
 
     def _running(self, path: Path) -> set[str]:
         return set().union(*(tests for (file, _), tests in self.lines.items() if file == str(path)))
