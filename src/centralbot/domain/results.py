@@ -71,13 +71,11 @@ def hand_out(
     payload = action.payload
     if _is_notice(action) and challenge is not None and payload.known_comment_id is None:
         payload = payload.with_comment(challenge.gate_comment_id)
-    known = replace(
-        action,
-        payload=payload,
-        repo_full_name=repo_full_name or action.repo_full_name,
-        policy=policy_of(payload, challenge, config, whitelisted=whitelisted),
-    )
-    return outbox.claim(known, worker_id=worker_id, token=token, lease_s=rules.lease_s, now=now)
+    name = repo_full_name or action.repo_full_name
+    policy = policy_of(payload, challenge, config, whitelisted=whitelisted)
+    if payload is not action.payload or name != action.repo_full_name or policy is not None:
+        action = replace(action, payload=payload, repo_full_name=name, policy=policy)
+    return outbox.claim(action, worker_id=worker_id, token=token, lease_s=rules.lease_s, now=now)
 
 
 def on_malformed(action: A, *, message: str, now: datetime) -> A:
