@@ -104,13 +104,12 @@ def facts_of(
     close; ``kept``: what was kept of one that was pruned. ``installation_id`` and ``repo_full_name``: where its
     repository is now, where that is known.
     """
+    here, name = installation_id or challenge.installation_id, repo_full_name or challenge.repo_full_name
+    if (here, name) != (challenge.installation_id, challenge.repo_full_name):
+        challenge = replace(challenge, installation_id=here, repo_full_name=name)
     return ChallengeFacts(
         now=now,
-        challenge=replace(
-            challenge,
-            installation_id=installation_id or challenge.installation_id,
-            repo_full_name=repo_full_name or challenge.repo_full_name,
-        ),
+        challenge=challenge,
         whitelisted=whitelisted,
         switched_off=mode is Mode.OFF,
         superseded=any(other.is_active and other.id != challenge.id for other in of_pull_request),
