@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from centralbot.domain import verdicts
 from centralbot.domain.actions import ActionReason, ActionType
 from centralbot.domain.challenge import CancelReason, ChallengeStatus
 from centralbot.domain.config import Mode
+from centralbot.domain.effects import Effects
 from centralbot.domain.events import Actor, AuthorAssociation, IngestStatus, PullRequestEvent, UserType
 from centralbot.domain.gating import Reason
 from centralbot.domain.rules import ASSOCIATION, BOT, GHOST, WHITELISTED
@@ -167,6 +171,15 @@ async def test_shadow_records_and_says_nothing(store: UnderTest) -> None:
     assert (outcome.enqueued_actions, challenge.deadline_at is None) == (0, False)
     await store.advance(challenge.window_s + 1)
     assert await store.sweep() == (1, 0)
+    assert await store.store.actions.search() == []
+
+
+@pytest.mark.parametrize("verdict", [verdicts.on_verified, verdicts.on_exempted, verdicts.on_canceled])
+async def test_shadow_says_nothing_of_verdicts_either(store: UnderTest, verdict: Callable[..., Effects]) -> None:
+    """Whoever decides."""
+    await store.connect(config=a_config(Mode.SHADOW))
+    challenge = await store.challenged()
+    await store.store.challenges.decide(challenge.id, lambda facts: verdict(store.context, facts, actor="github:3003"))
     assert await store.store.actions.search() == []
 
 

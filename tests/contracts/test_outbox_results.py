@@ -277,6 +277,26 @@ class TestTheClock:
         after = await store.store.challenges.get(challenge.id)
         assert (after.deadline_at, after.gate_comment_id) == (before.deadline_at, COMMENT + 1)
 
+    async def test_what_is_known_of_the_comment_is_not_forgotten(self, store: UnderTest) -> None:
+        """A worker that tells nothing new changes nothing, and so does one that tells the same."""
+        await store.connect()
+        challenge = await store.noticed()
+        for comment_id in (None, COMMENT):
+            before = await store.extend(challenge)
+            await store.run_all(comment_id=comment_id)
+            assert await store.store.challenges.get(challenge.id) == before
+        assert before.gate_comment_id == COMMENT
+
+    async def test_it_does_not_start_for_one_who_passed_already(self, store: UnderTest) -> None:
+        """The comment that asks was still on its way."""
+        await store.connect()
+        challenge = await store.challenged()
+        (notice,) = await store.claim()
+        await store.verify(challenge)
+        await store.settle(notice, comment_id=COMMENT)
+        after = await store.store.challenges.get(challenge.id)
+        assert (after.deadline_at, after.gate_comment_id) == (None, COMMENT)
+
     async def test_a_comment_that_can_never_be_posted_cancels_the_challenge(self, store: UnderTest) -> None:
         """Fault 39: nobody is closed unnoticed."""
         await store.connect()

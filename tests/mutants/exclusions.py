@@ -93,6 +93,27 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "results check_retry", "isinstance(action.payload, CommentPayload)", "True",
         "every action of today has a comment; another one comes with its own test",
     ),
+    Equivalent(
+        "verdicts facts_of", "close is None and kept is not None", "(kept is not None)",
+        "what became of a close is kept when the close is deleted, and a challenge has but one",
+    ),
+    Equivalent(
+        "verdicts on_verified", "late and facts.superseded", "(facts.superseded)",
+        "beside an active challenge another one can only be timed out or canceled, and the table refuses the latter",
+    ),
+    *(
+        Equivalent(
+            "verdicts on_verified", "late and not after.is_shadow and facts.close in MAYBE_CLOSED", mutated,
+            "only what time ran out for, and not in shadow mode, has a close",
+        )
+        for mutated in (
+            "(not after.is_shadow and facts.close in MAYBE_CLOSED)", "(late and facts.close in MAYBE_CLOSED)",
+        )
+    ),
+    Equivalent(
+        "verdicts on_withheld", "ChallengeEvent.WITHHOLD", "ChallengeEvent.VERIFY",
+        "both are legal from the same states; the table's own cells are changed besides",
+    ),
 )  # fmt: skip
 
 
